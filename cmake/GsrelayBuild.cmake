@@ -1,0 +1,86 @@
+# Compiler settings and the three functions that every layer uses.
+
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(WIN32)
+  set(GSRELAY_PLATFORM windows)
+else()
+  set(GSRELAY_PLATFORM linux)
+endif()
+
+add_library(gsrelay_settings INTERFACE)
+target_include_directories(gsrelay_settings INTERFACE "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>")
+target_compile_options(gsrelay_settings INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wswitch-enum -Werror
+  -Wstrict-prototypes -Wmissing-prototypes -Wundef
+  -fstack-protector-strong -fno-common -g)
+if(WIN32)
+  # Wide-character entry points, Windows 10, and C99 printf formats.
+  target_compile_definitions(gsrelay_settings INTERFACE
+    UNICODE _UNICODE WIN32_LEAN_AND_MEAN _WIN32_WINNT=0x0A00 __USE_MINGW_ANSI_STDIO=1)
+  target_compile_options(gsrelay_settings INTERFACE -gdwarf-4)
+  target_link_options(gsrelay_settings INTERFACE -static
+    -Wl,--dynamicbase,--nxcompat,--high-entropy-va)
+else()
+  target_compile_definitions(gsrelay_settings INTERFACE _GNU_SOURCE)
+  target_link_options(gsrelay_settings INTERFACE -Wl,-z,relro,-z,now)
+endif()
+if(GSRELAY_SANITIZE)
+  target_compile_options(gsrelay_settings INTERFACE
+    -fsanitize=${GSRELAY_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(gsrelay_settings INTERFACE -fsanitize=${GSRELAY_SANITIZE})
+elseif(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+  target_compile_options(gsrelay_settings INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif()
+
+# gsrelay_library(name SOURCES a.c [a_linux.c a_windows.c ...] LIBS other...)
+# One static library per layer. A source named *_linux.c or *_windows.c is compiled on that platform only.
+function(gsrelay_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+  gsrelay_platform_sources(sources ${arg_SOURCES})
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC gsrelay_settings ${arg_LIBS})
+endfunction()
+
+# gsrelay_program(name SOURCES main.c LIBS layer...)
+function(gsrelay_program name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+  gsrelay_platform_sources(sources ${arg_SOURCES})
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE gsrelay_settings ${arg_LIBS})
+  if(WIN32)
+    target_link_options(${name} PRIVATE -municode)
+  else()
+    target_link_options(${name} PRIVATE -pie)
+  endif()
+endfunction()
+
+# gsrelay_test(name SOURCES test_x.c LIBS layer... [TIMEOUT seconds])
+# A cmocka program that is its own ctest entry; it runs in the build's test folder.
+function(gsrelay_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LIBS" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 60)
+  endif()
+  gsrelay_platform_sources(sources ${arg_SOURCES})
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE gsrelay_settings ${arg_LIBS} cmocka::cmocka)
+  target_compile_definitions(${name} PRIVATE
+    GSRELAY_SOURCE_DIR="${CMAKE_SOURCE_DIR}" GSRELAY_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
+function(gsrelay_platform_sources out)
+  set(kept "")
+  foreach(source ${ARGN})
+    if(source MATCHES "_(linux|windows)\\.c$" AND NOT source MATCHES "_${GSRELAY_PLATFORM}\\.c$")
+      continue()
+    endif()
+    list(APPEND kept ${source})
+  endforeach()
+  set(${out} ${kept} PARENT_SCOPE)
+endfunction()

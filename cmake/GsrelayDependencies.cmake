@@ -1,0 +1,25 @@
+# The three libraries we stand on, as imported targets, found the same way natively and for Windows.
+# For Windows, ./dev builds them once and names their folder in CMAKE_PREFIX_PATH.
+
+function(gsrelay_dependency target header library hint)
+  string(REPLACE "::" "_" key ${target})
+  find_path(${key}_INCLUDE ${header})
+  find_library(${key}_LIBRARY ${library})
+  if(NOT ${key}_INCLUDE OR NOT ${key}_LIBRARY)
+    message(FATAL_ERROR "${library} was not found: ${hint}, or run ./dev build, which does it.")
+  endif()
+  add_library(${target} UNKNOWN IMPORTED GLOBAL)
+  set_target_properties(${target} PROPERTIES
+    IMPORTED_LOCATION "${${key}_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${${key}_INCLUDE}")
+endfunction()
+
+gsrelay_dependency(sodium::sodium sodium.h sodium "install libsodium-dev")
+gsrelay_dependency(inih::inih ini.h inih "install libinih-dev")
+if(GSRELAY_BUILD_TESTS)
+  gsrelay_dependency(cmocka::cmocka cmocka.h "cmocka;cmocka-static" "install libcmocka-dev")
+endif()
+if(WIN32)
+  # The static archive must not declare its functions as imported from a DLL.
+  target_compile_definitions(sodium::sodium INTERFACE SODIUM_STATIC=1)
+endif()
+find_package(Threads REQUIRED)
