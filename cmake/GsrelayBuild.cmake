@@ -21,7 +21,8 @@ if(WIN32)
   target_compile_definitions(gsrelay_settings INTERFACE
     UNICODE _UNICODE WIN32_LEAN_AND_MEAN _WIN32_WINNT=0x0A00 __USE_MINGW_ANSI_STDIO=1)
   target_compile_options(gsrelay_settings INTERFACE -gdwarf-4)
-  target_link_options(gsrelay_settings INTERFACE -static
+  # The stack protector is named at the link too: there its run-time part comes from the static libssp.
+  target_link_options(gsrelay_settings INTERFACE -static -fstack-protector-strong
     -Wl,--dynamicbase,--nxcompat,--high-entropy-va)
 else()
   target_compile_definitions(gsrelay_settings INTERFACE _GNU_SOURCE)

@@ -3,8 +3,8 @@
 
 function(gsrelay_dependency target header library hint)
   string(REPLACE "::" "_" key ${target})
-  find_path(${key}_INCLUDE ${header})
-  find_library(${key}_LIBRARY ${library})
+  find_path(${key}_INCLUDE NAMES ${header})
+  find_library(${key}_LIBRARY NAMES ${library})
   if(NOT ${key}_INCLUDE OR NOT ${key}_LIBRARY)
     message(FATAL_ERROR "${library} was not found: ${hint}, or run ./dev build, which does it.")
   endif()
