@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GSRELAY_CORE_COUNTERS_H
+#define GSRELAY_CORE_COUNTERS_H
+
+#include "proto/reason.h"
+
+#include <stdint.h>
+
+/* counters.h - what a core counts. Three ledgers, each exact at the end of any call:
+ *
+ *     datagrams:   received = sum(handled) + sum(dropped[1..39])
+ *     records:     read = admitted + sum(dropped[40..59])
+ *     deliveries:  made = sent + superseded + sum(dropped[60..79]) + waiting
+ *
+ * `made` is the sum of receivers over all admitted records plus retained records given to late
+ * joiners. One array holds the drops of all three, because a reason belongs to one ledger. */
+
+#define CORE_TYPES 16 /* Datagram types, 4 bits. */
+
+struct core_counters {
+    uint64_t datagrams_received;
+    uint64_t datagrams_handled[CORE_TYPES];
+    uint64_t bytes_received;
+    uint64_t records_read;
+    uint64_t records_admitted;
+    uint64_t deliveries_made;
+    uint64_t deliveries_sent;
+    uint64_t deliveries_superseded;
+    uint64_t deliveries_replayed; /* Of `made`: retained records given to late joiners. */
+    uint64_t deliveries_waiting;  /* Gauge. */
+    uint64_t dropped[REASON_LIMIT];
+    uint64_t datagrams_sent[CORE_TYPES];
+    uint64_t bytes_sent;
+    uint64_t challenges_withheld; /* New addresses that were not challenged, for a limit. */
+    uint64_t path_moves;
+    uint64_t retained_beyond_bound; /* Records relayed live because room.retained_bytes was full. */
+    uint64_t flushes;
+    uint64_t flush_late_ns_max; /* How late the latest flush of a tick was. */
+    uint32_t slots_in_use;      /* Gauge. */
+    uint32_t slots_bound;       /* Gauge. */
+    uint32_t rooms_in_use;      /* Gauge. */
+    uint32_t cells_in_use;      /* Gauge. */
+    uint32_t cells_in_use_max;
+};
+
+#endif
