@@ -127,6 +127,9 @@ uint64_t core_next_deadline(const struct core *core);
 /* The slots with a validated path; the worker bounds a turn by them. */
 uint32_t core_bound_count(const struct core *core);
 
+/* Whether a room with a tick exists, so that the worker waits with precision. */
+bool core_is_ticking(const struct core *core);
+
 /* Writes a copy of all counters and the gauges (slots, rooms, waiting deliveries) of this moment.
  */
 void core_counters(const struct core *core, struct core_counters *out);
