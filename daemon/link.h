@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GSRELAY_DAEMON_LINK_H
+#define GSRELAY_DAEMON_LINK_H
+
+#include "daemon/core/counters.h"
+#include "daemon/core/message.h"
+#include "daemon/net/net_udp.h"
+#include "daemon/os/queue.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* link.h - what ties one worker to the control thread.
+ *
+ * Two queues, two wakes and a mailbox for counters; nothing else is shared between them. server.c
+ * makes the links before either thread starts and frees them after both have ended.
+ *
+ * Threads: the control thread pushes `commands`, pops `events`, asks for snapshots and calls
+ * link_wake_worker(); the worker does the opposite. `stop` is set by the control thread. */
+
+/* What a worker counts, copied as a whole at the end of a turn, so that the ledgers in it add up.
+ */
+struct link_snapshot {
+    struct core_counters core;
+    struct net_udp_counters net;
+    uint64_t turns;
+    uint64_t turns_bounded;   /* Turns that ended at their bound with datagrams left unread. */
+    uint64_t events_withheld; /* Turns in which the event queue was full. */
+    uint64_t taken_ns;        /* Monotonic. */
+};
+
+struct link {
+    struct queue *commands;     /* struct command */
+    struct queue *events;       /* struct event */
+    struct net_udp *net;        /* For net_udp_wake() and the bound addresses only. */
+    uint16_t udp_port;          /* The port of all the worker's sockets. */
+    atomic_uint snapshot_asked; /* Raised by the control thread. */
+    atomic_uint snapshot_taken; /* Set to what was asked when `snapshot` is filled. */
+    struct link_snapshot
+        snapshot;       /* The worker's until taken == asked, then the control thread's. */
+    atomic_bool stop;   /* The worker ends after the turn in which it sees this. */
+    atomic_int failure; /* A negative enum result: the worker cannot go on and has ended. */
+    void (*wake_control)(void *context);
+    void *wake_context;
+};
+
+/* Asks for a snapshot; at most one may be under way. */
+void link_snapshot_ask(struct link *link);
+
+/* The snapshot asked for, or NULL while the worker has not filled it. */
+const struct link_snapshot *link_snapshot_get(const struct link *link);
+
+/* Makes the worker look at its commands, at a snapshot that was asked for, and at `stop`. */
+void link_wake_worker(struct link *link);
+
+#endif
