@@ -46,11 +46,12 @@ function(gsrelay_library name)
 endfunction()
 
 # gsrelay_program(name SOURCES main.c LIBS layer...)
+# A program defines program_main (daemon/os/os.h); the entry that calls it is linked here.
 function(gsrelay_program name)
   cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
   gsrelay_platform_sources(sources ${arg_SOURCES})
   add_executable(${name} ${sources})
-  target_link_libraries(${name} PRIVATE gsrelay_settings ${arg_LIBS})
+  target_link_libraries(${name} PRIVATE gsrelay_settings gsrelay_entry ${arg_LIBS})
   if(WIN32)
     target_link_options(${name} PRIVATE -municode)
   else()
@@ -58,21 +59,42 @@ function(gsrelay_program name)
   endif()
 endfunction()
 
-# gsrelay_test(name SOURCES test_x.c LIBS layer... [TIMEOUT seconds])
-# A cmocka program that is its own ctest entry; it runs in the build's test folder.
-function(gsrelay_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LIBS" ${ARGN})
+# gsrelay_test_settings(name [TIMEOUT seconds] [LABELS ...] [SERIAL])
+# What every ctest entry of ours gets. Labels: unit (one layer, the default), system (starts programs of
+# ours), tidy (reads the sources or the built files), replay (fuzz corpora). SERIAL: nothing runs beside it.
+function(gsrelay_test_settings name)
+  cmake_parse_arguments(arg "SERIAL" "TIMEOUT" "LABELS" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 60)
   endif()
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
+    WORKING_DIRECTORY "${CMAKE_BINARY_DIR}/tests"
+    ENVIRONMENT "GSRELAY_TEST_TEXT=한국어")
+  if(arg_SERIAL)
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+  endif()
+endfunction()
+
+# gsrelay_test(name SOURCES test_x.c LIBS layer... [TIMEOUT seconds] [LABELS ...] [SERIAL])
+# A cmocka program that is its own ctest entry; it runs in the build's test folder.
+function(gsrelay_test name)
+  cmake_parse_arguments(arg "SERIAL" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
   gsrelay_platform_sources(sources ${arg_SOURCES})
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE gsrelay_settings ${arg_LIBS} cmocka::cmocka)
   target_compile_definitions(${name} PRIVATE
     GSRELAY_SOURCE_DIR="${CMAKE_SOURCE_DIR}" GSRELAY_BINARY_DIR="${CMAKE_BINARY_DIR}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
-  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT})
+  add_test(NAME ${name} COMMAND ${name})
+  if(arg_SERIAL)
+    set(arg_SERIAL SERIAL)
+  else()
+    set(arg_SERIAL)
+  endif()
+  gsrelay_test_settings(${name} TIMEOUT ${arg_TIMEOUT} LABELS ${arg_LABELS} ${arg_SERIAL})
 endfunction()
 
 function(gsrelay_platform_sources out)
