@@ -59,42 +59,80 @@ function(gsrelay_program name)
   endif()
 endfunction()
 
+# Debug information and no sanitizer: what valgrind needs.
+find_program(GSRELAY_VALGRIND valgrind)
+if(NOT WIN32 AND NOT GSRELAY_SANITIZE AND GSRELAY_VALGRIND AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  set(GSRELAY_USE_VALGRIND ON)
+endif()
+
 # gsrelay_test_settings(name [TIMEOUT seconds] [LABELS ...] [SERIAL])
 # What every ctest entry of ours gets. Labels: unit (one layer, the default), system (starts programs of
-# ours), tidy (reads the sources or the built files), replay (fuzz corpora). SERIAL: nothing runs beside it.
+# ours), replay (fuzz corpora), tidy (reads sources or built files), valgrind (a test once more, under
+# valgrind). SERIAL: nothing runs beside it.
 function(gsrelay_test_settings name)
   cmake_parse_arguments(arg "SERIAL" "TIMEOUT" "LABELS" ${ARGN})
   if(NOT arg_TIMEOUT)
-    set(arg_TIMEOUT 60)
+    set(arg_TIMEOUT 120)
   endif()
   if(NOT arg_LABELS)
     set(arg_LABELS unit)
   endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
-    WORKING_DIRECTORY "${CMAKE_BINARY_DIR}/tests"
-    ENVIRONMENT "GSRELAY_TEST_TEXT=한국어")
+    WORKING_DIRECTORY "${CMAKE_BINARY_DIR}/tests" ENVIRONMENT "GSRELAY_TEST_TEXT=한국어")
   if(arg_SERIAL)
     set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
   endif()
 endfunction()
 
-# gsrelay_test(name SOURCES test_x.c LIBS layer... [TIMEOUT seconds] [LABELS ...] [SERIAL])
-# A cmocka program that is its own ctest entry; it runs in the build's test folder.
+# gsrelay_test(name SOURCES test_x.c LIBS layer... [TIMEOUT seconds] [LABELS ...] [SERIAL] [NO_VALGRIND])
+# A cmocka program that is its own ctest entry; it runs in the build's test folder. Where valgrind can
+# run it has a second entry, valgrind_NAME, unless it says NO_VALGRIND because that would take too long.
 function(gsrelay_test name)
-  cmake_parse_arguments(arg "SERIAL" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "SERIAL;NO_VALGRIND" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
   gsrelay_platform_sources(sources ${arg_SOURCES})
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE gsrelay_settings ${arg_LIBS} cmocka::cmocka)
   target_compile_definitions(${name} PRIVATE
     GSRELAY_SOURCE_DIR="${CMAKE_SOURCE_DIR}" GSRELAY_BINARY_DIR="${CMAKE_BINARY_DIR}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
-  add_test(NAME ${name} COMMAND ${name})
+  set(serial "")
   if(arg_SERIAL)
-    set(arg_SERIAL SERIAL)
-  else()
-    set(arg_SERIAL)
+    set(serial SERIAL)
   endif()
-  gsrelay_test_settings(${name} TIMEOUT ${arg_TIMEOUT} LABELS ${arg_LABELS} ${arg_SERIAL})
+  add_test(NAME ${name} COMMAND ${name})
+  gsrelay_test_settings(${name} TIMEOUT ${arg_TIMEOUT} LABELS ${arg_LABELS} ${serial})
+  if(GSRELAY_USE_VALGRIND AND NOT arg_NO_VALGRIND)
+    add_test(NAME valgrind_${name} COMMAND ${GSRELAY_VALGRIND} --quiet --error-exitcode=99
+      --leak-check=full --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite,possible
+      $<TARGET_FILE:${name}>)
+    gsrelay_test_settings(valgrind_${name} TIMEOUT 300 LABELS valgrind ${serial})
+  endif()
+endfunction()
+
+# gsrelay_fuzz(fuzz_x SOURCES fuzz_x.c LIBS layer...)
+# Seeds lie in corpus/fuzz_x beside the caller. With GSRELAY_BUILD_FUZZ it is a libFuzzer program, run by
+# ./dev fuzz; without, a ctest entry replay_fuzz_x, which gives it each seed once, on both systems.
+if(GSRELAY_BUILD_FUZZ)
+  target_compile_options(gsrelay_settings INTERFACE -fsanitize=fuzzer-no-link)
+  add_custom_target(fuzz_all)
+endif()
+function(gsrelay_fuzz name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+  if(GSRELAY_BUILD_FUZZ)
+    add_executable(${name} ${arg_SOURCES})
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
+    add_dependencies(fuzz_all ${name})
+    target_link_libraries(${name} PRIVATE gsrelay_settings ${arg_LIBS})
+  else()
+    add_executable(replay_${name} ${arg_SOURCES} "${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.c")
+    set_target_properties(replay_${name} PROPERTIES
+      RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+    target_link_libraries(replay_${name} PRIVATE gsrelay_settings ${arg_LIBS})
+    add_test(NAME replay_${name}
+      COMMAND replay_${name} "${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name}")
+    gsrelay_test_settings(replay_${name} LABELS replay)
+  endif()
 endfunction()
 
 function(gsrelay_platform_sources out)
