@@ -110,10 +110,9 @@ static void number_set(const struct config_key *key, struct relay_config *values
 }
 
 #if defined(__GNUC__)
-__attribute__((format(printf, 2, 3)))
+GSRELAY_PRINTF(2, 3)
 #endif
-static int
-refuse(char why[CONFIG_MESSAGE_TEXT_SIZE], const char *format, ...)
+static int refuse(char why[CONFIG_MESSAGE_TEXT_SIZE], const char *format, ...)
 {
     va_list arguments;
 

@@ -28,6 +28,18 @@ enum result {
 #define GSRELAY_CHECKED
 #endif
 
+/* Lets the compiler check the arguments of our own printf-like functions against their format. It
+ * is C99's format on Windows too, where plain "printf" means that of the old C library. */
+#if defined(__clang__)
+#define GSRELAY_PRINTF(format_index, first_index)                                                  \
+    __attribute__((format(printf, format_index, first_index)))
+#elif defined(__GNUC__)
+#define GSRELAY_PRINTF(format_index, first_index)                                                  \
+    __attribute__((format(gnu_printf, format_index, first_index)))
+#else
+#define GSRELAY_PRINTF(format_index, first_index)
+#endif
+
 /* A short English name, for logs and tests. Never NULL. */
 const char *result_name(int result);
 
