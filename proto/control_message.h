@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GSRELAY_PROTO_CONTROL_MESSAGE_H
+#define GSRELAY_PROTO_CONTROL_MESSAGE_H
+
+/* control_message.h - what is said inside the control channel (docs/PROTOCOL.md 1.3 to 1.6).
+ *
+ * One struct for every message, both ways. Each message's fields are described once, and that one
+ * description reads and writes, so the two cannot disagree. Messages may grow at their end: bytes
+ * behind the last known field are ignored.
+ * Not here: encryption and framing (noise.h, frame.h); whether a request is allowed or makes sense.
+ * Threads: pure functions. Memory: the caller's; text and metadata of a decoded message are
+ * borrowed from the decoded bytes. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/join_code.h"
+#include "proto/limits.h"
+#include "proto/reason.h"
+#include "proto/result.h"
+#include "proto/wire.h"
+
+enum control_type {
+    CONTROL_START = 0x01,
+    CONTROL_CREATE = 0x02,
+    CONTROL_JOIN = 0x03,
+    CONTROL_LEAVE = 0x04,
+    CONTROL_KICK = 0x05,
+    CONTROL_LOCK = 0x06,
+    CONTROL_HAND_OVER = 0x07,
+    CONTROL_SET_METADATA = 0x08,
+    CONTROL_ROOM_STATE = 0x09,
+    CONTROL_PING = 0x0A,
+    CONTROL_BYE = 0x0B,
+
+    CONTROL_WELCOME = 0x81,
+    CONTROL_MEMBERSHIP = 0x82,
+    CONTROL_OK = 0x83,
+    CONTROL_PONG = 0x84,
+    CONTROL_ERROR = 0x85,
+
+    CONTROL_JOINED = 0xC1,
+    CONTROL_LEFT = 0xC2,
+    CONTROL_HOST_CHANGED = 0xC3,
+    CONTROL_METADATA = 0xC4,
+    CONTROL_LOCKED = 0xC5,
+    CONTROL_NOTICE = 0xC6,
+    CONTROL_REMOVED = 0xC7,
+    CONTROL_DRAINING = 0xC8,
+    CONTROL_ENDED = 0xC9 /* The event BYE. */
+};
+
+#define CONTROL_HEAD_SIZE 5
+
+/* The largest message that this version writes (a MEMBERSHIP), before encryption. */
+#define CONTROL_MESSAGE_SIZE_MAX 1373
+
+#define CREATE_LOCKED       0x01
+#define WELCOME_RESUMED     0x01
+#define WELCOME_IN_ROOM     0x02
+#define ROOM_LOCKED         0x01
+#define CONTROL_KEY_SIZE    16
+#define CONTROL_MEMBER_NONE 0
+
+struct control_create {
+    uint16_t members_max; /* 0 = the relay's limit. */
+    uint32_t tick_us;     /* ROOM_TICK_DEFAULT = the relay's default. */
+    uint8_t flags;        /* CREATE_*; the relay refuses bits it does not know. */
+    struct wire_bytes metadata;
+};
+
+struct control_welcome {
+    uint32_t features;
+    uint8_t flags; /* WELCOME_*. */
+    uint8_t session_id[SESSION_ID_SIZE];
+    uint8_t resume_key[RESUME_KEY_SIZE];
+    uint32_t resume_grace_ms;
+    uint32_t idle_timeout_ms;
+    uint16_t frame_max;
+};
+
+struct control_membership {
+    struct wire_bytes code; /* In capitals, at most JOIN_CODE_LENGTH_MAX. */
+    uint8_t room_flags;     /* ROOM_*. */
+    uint16_t member;
+    uint16_t host; /* CONTROL_MEMBER_NONE = none. */
+    uint32_t host_epoch;
+    uint32_t tick_us;
+    uint16_t members_max;
+    struct wire_bytes address; /* Empty = the address of the TCP peer. */
+    uint16_t udp_port;
+    uint32_t slot;
+    uint32_t slot_tag;
+    uint8_t key_up[CONTROL_KEY_SIZE];
+    uint8_t key_down[CONTROL_KEY_SIZE];
+    uint16_t max_datagram;
+    uint8_t streams;
+    uint32_t datagrams_s;
+    uint32_t bytes_s;
+    uint32_t records_s;
+    uint16_t member_count;
+    uint16_t members[ROOM_MEMBERS_MAX]; /* member_count of them, oldest first. */
+    struct wire_bytes metadata;
+};
+
+/* ERROR and NOTICE. */
+struct control_error {
+    uint16_t reason; /* A number of enum reason, or one that a later version added. */
+    uint32_t limit;
+    uint32_t retry_ms;
+};
+
+struct control_left {
+    uint16_t member;
+    uint16_t reason;
+};
+
+struct control_host_changed {
+    uint16_t host;
+    uint32_t host_epoch;
+};
+
+/* type says which member of the union holds; LEAVE, ROOM_STATE, BYE and OK have none. */
+struct control_message {
+    uint8_t type;     /* enum control_type; kept as a byte, because it comes from the wire. */
+    uint32_t request; /* Not 0 in requests and their answers, 0 in events. */
+    union {
+        uint32_t features;                        /* START */
+        struct control_create create;             /* CREATE */
+        struct wire_bytes code;                   /* JOIN: as the person typed it. */
+        uint16_t member;                          /* KICK, HAND_OVER, JOINED */
+        bool is_locked;                           /* LOCK, LOCKED */
+        struct wire_bytes metadata;               /* SET_METADATA, METADATA */
+        uint64_t token;                           /* PING, PONG */
+        struct control_welcome welcome;           /* WELCOME */
+        struct control_membership membership;     /* MEMBERSHIP */
+        struct control_error error;               /* ERROR, NOTICE */
+        struct control_left left;                 /* LEFT */
+        struct control_host_changed host_changed; /* HOST_CHANGED */
+        uint16_t reason;                          /* REMOVED, ENDED */
+        uint32_t deadline_ms;                     /* DRAINING */
+    };
+};
+
+enum control_direction {
+    CONTROL_UP,  /* Requests. */
+    CONTROL_DOWN /* Answers and events. */
+};
+
+/* Reads one message, which is all of bytes.
+ *
+ * Returns REASON_NONE, REASON_UNKNOWN_MESSAGE (the type is not one of this direction) or
+ * REASON_BAD_MESSAGE (fields do not fit, a count or length is over its limit, a request of 0, an
+ * event with a request). On failure only type and request of out are set, for the ERROR that
+ * answers it; both are 0 when not even the head was there. */
+enum reason control_message_decode(enum control_direction direction, const uint8_t *bytes,
+                                   size_t size, struct control_message *out);
+
+/* Writes a message. Returns its size, or RESULT_FULL when it does not fit capacity. Lengths and
+ * counts over their limits are the caller's mistake. */
+GSRELAY_CHECKED int control_message_encode(const struct control_message *message, uint8_t *out,
+                                           size_t capacity);
+
+/* The name in docs/PROTOCOL.md ("CREATE"), for logs; "unknown" for a type that is not there. */
+const char *control_type_name(unsigned type);
+
+#endif
