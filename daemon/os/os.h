@@ -119,9 +119,26 @@ OS_CHECKED int os_path_program_dir(char *out, size_t size);
 /* The folder of the machine's configuration: /etc/gsrelay, or gsrelay under %ProgramData%. */
 OS_CHECKED int os_path_config_dir(char *out, size_t size);
 
+/* The places where relay.ini is looked for, in order, as full paths: index 0, 1, ... until -1. On
+ * Windows beside the program first, where people who unpack a folder expect it. -2 when the place
+ * does not fit or is not known; go on with the next. */
+OS_CHECKED int os_path_config_file(unsigned index, char *out, size_t size);
+
 /* Copies an environment variable. Returns its length; -1 when it is not set; -2 when it does not
  * fit or is not valid text, and then `out` is an empty string. */
 OS_CHECKED int os_env_get(const char *name, char *out, size_t size);
+
+/* Collects the variables whose names begin with `prefix`, as "NAME=value" texts one behind the
+ * other in `buffer`, and points out[] at them; Windows compares names without case. What does not
+ * fit in `size` bytes or `capacity` texts, or is not valid text, is left out. Returns how many
+ * there are. */
+size_t os_env_list(const char *prefix, char *buffer, size_t size, const char *out[],
+                   size_t capacity);
+
+/* Whether nobody but the file's owner (and the superuser) may read it: 1, 0, or -1 with errno set.
+ * Windows always says 1: its access lists cannot be judged by one rule; `service install` sets
+ * them. */
+OS_CHECKED int os_file_is_private(FILE *file);
 
 /* The system's text for an error number: errno on Linux; GetLastError or Winsock's on Windows,
  * where English is preferred. One line without a full stop at its end. Returns `out`. */

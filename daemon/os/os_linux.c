@@ -160,6 +160,14 @@ int os_path_config_dir(char *out, size_t size)
     return copy_text("/etc/gsrelay", out, size) < 0 ? -1 : 0;
 }
 
+int os_path_config_file(unsigned index, char *out, size_t size)
+{
+    if (index > 0) {
+        return -1;
+    }
+    return copy_text("/etc/gsrelay/relay.ini", out, size) < 0 ? -2 : 0;
+}
+
 int os_env_get(const char *name, char *out, size_t size)
 {
     const char *value = getenv(name);
@@ -174,6 +182,36 @@ int os_env_get(const char *name, char *out, size_t size)
         return -2;
     }
     return length;
+}
+
+size_t os_env_list(const char *prefix, char *buffer, size_t size, const char *out[],
+                   size_t capacity)
+{
+    const size_t prefix_size = strlen(prefix);
+    size_t count = 0;
+    size_t used = 0;
+
+    for (char **entry = environ; *entry != NULL && count < capacity; entry++) {
+        if (strncmp(*entry, prefix, prefix_size) != 0) {
+            continue;
+        }
+        const int length = copy_text(*entry, buffer + used, size - used);
+        if (length >= 0) {
+            out[count++] = buffer + used;
+            used += (size_t)length + 1;
+        }
+    }
+    return count;
+}
+
+int os_file_is_private(FILE *file)
+{
+    struct stat status;
+
+    if (fstat(fileno(file), &status) != 0) {
+        return -1;
+    }
+    return (status.st_mode & (S_IRWXG | S_IRWXO)) == 0 ? 1 : 0;
 }
 
 const char *os_error_text(int error, char out[OS_ERROR_TEXT_SIZE])

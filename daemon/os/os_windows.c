@@ -215,6 +215,21 @@ int os_path_config_dir(char *out, size_t size)
     return 0;
 }
 
+int os_path_config_file(unsigned index, char *out, size_t size)
+{
+    static const char tail[] = "\\relay.ini";
+
+    if (index > 1) {
+        return -1;
+    }
+    if ((index == 0 ? os_path_program_dir(out, size) : os_path_config_dir(out, size)) != 0 ||
+        strlen(out) + sizeof(tail) > size) {
+        return -2;
+    }
+    memcpy(out + strlen(out), tail, sizeof(tail));
+    return 0;
+}
+
 int os_env_get(const char *name, char *out, size_t size)
 {
     wchar_t wide_name[128];
@@ -235,6 +250,40 @@ int os_env_get(const char *name, char *out, size_t size)
         return -2;
     }
     return result;
+}
+
+size_t os_env_list(const char *prefix, char *buffer, size_t size, const char *out[],
+                   size_t capacity)
+{
+    wchar_t wide_prefix[128];
+    size_t count = 0;
+    size_t used = 0;
+
+    if (widen(prefix, wide_prefix, 128) != 0) {
+        return 0;
+    }
+    wchar_t *block = GetEnvironmentStringsW();
+    if (block == NULL) {
+        return 0;
+    }
+    for (const wchar_t *entry = block; *entry != L'\0' && count < capacity;
+         entry += wcslen(entry) + 1) {
+        if (_wcsnicmp(entry, wide_prefix, wcslen(wide_prefix)) != 0) {
+            continue;
+        }
+        const int length = narrow(entry, (DWORD)wcslen(entry), buffer + used, size - used);
+        if (length >= 0) {
+            out[count++] = buffer + used;
+            used += (size_t)length + 1;
+        }
+    }
+    (void)FreeEnvironmentStringsW(block);
+    return count;
+}
+
+int os_file_is_private(FILE *file)
+{
+    return file != NULL ? 1 : -1;
 }
 
 static DWORD format_error(DWORD error, DWORD language, wchar_t *out, DWORD capacity)
