@@ -7,8 +7,8 @@
 
 #include <setjmp.h>
 
-#include <cmocka.h>
 #include <sodium.h>
+#include <cmocka.h>
 
 #include "proto/datagram.h"
 #include "proto/limits.h"
