@@ -211,6 +211,10 @@ void config_defaults(struct config *out);
 GSRELAY_CHECKED int config_load(const struct config_input *input, struct config *out,
                                 struct config_report *report);
 
+/* The keys whose values differ, by their index in the key table; returns how many. */
+size_t config_changed(const struct relay_config *old_values, const struct relay_config *new_values,
+                      size_t out[CONFIG_KEYS_MAX]);
+
 /* A config_read over a FILE that the caller opened in binary mode. */
 int config_read_file(void *file, char *buffer, size_t size);
 

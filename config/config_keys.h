@@ -49,6 +49,11 @@ const struct config_key *config_key_at(size_t index);
 /* The index of a key, or config_key_count() when there is none of that name. */
 size_t config_key_find(const char *section, const char *name);
 
+/* The variable that can set the key, as GSRELAY_UDP_PORT. */
+#define CONFIG_ENVIRONMENT_PREFIX    "GSRELAY_"
+#define CONFIG_ENVIRONMENT_NAME_SIZE 64
+void config_environment_name(const struct config_key *key, char out[CONFIG_ENVIRONMENT_NAME_SIZE]);
+
 /* True when at least one key is in that section. */
 bool config_section_exists(const char *section);
 

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/config_text.h"
+
 struct unit {
     const char *name;
     uint64_t base; /* How many base units one of it is. */
@@ -62,7 +64,7 @@ static size_t number_size(enum config_type type)
     return 0;
 }
 
-static uint64_t number_get(const struct config_key *key, const struct relay_config *values)
+uint64_t config_value_number(const struct config_key *key, const struct relay_config *values)
 {
     const void *field = const_field_of(key, values);
     uint64_t wide;
@@ -166,19 +168,6 @@ static const struct unit *units_of(enum config_type type)
     return NULL;
 }
 
-static bool equal_ignoring_case(const char *a, const char *b)
-{
-    for (; *a != '\0' && *b != '\0'; a++, b++) {
-        const char low_a = (char)(*a >= 'A' && *a <= 'Z' ? *a + ('a' - 'A') : *a);
-        const char low_b = (char)(*b >= 'A' && *b <= 'Z' ? *b + ('a' - 'A') : *b);
-
-        if (low_a != low_b) {
-            return false;
-        }
-    }
-    return *a == *b;
-}
-
 /* What somebody who wrote this unit most likely means, or NULL. The decimal and the bit spellings
  * are taken for the binary unit, as people use them for buffers. */
 static const char *meant_unit(const struct unit *units, const char *text)
@@ -194,13 +183,13 @@ static const char *meant_unit(const struct unit *units, const char *text)
                      {"day", "d"},     {"days", "d"}, {NULL, NULL}};
 
     for (const struct unit *unit = units; unit->name != NULL; unit++) {
-        if (equal_ignoring_case(unit->name, text)) {
+        if (config_equal_ignoring_case(unit->name, text)) {
             return unit->name;
         }
     }
     for (size_t i = 0; spellings[i].written != NULL; i++) {
         for (const struct unit *unit = units; unit->name != NULL; unit++) {
-            if (equal_ignoring_case(spellings[i].written, text) &&
+            if (config_equal_ignoring_case(spellings[i].written, text) &&
                 strcmp(spellings[i].meant, unit->name) == 0) {
                 return unit->name;
             }
@@ -295,6 +284,10 @@ static int parse_path(const struct config_key *key, const char *text, struct rel
     if (size >= CONFIG_PATH_SIZE) {
         return refuse(why, "the path is %zu bytes long; at most %d are possible", size,
                       CONFIG_PATH_SIZE - 1);
+    }
+    if (strchr(text, '"') != NULL) {
+        /* There would be no way to write it into a file. */
+        return refuse(why, "a path cannot have a double quote in it");
     }
     memset(field_of(key, values), 0, CONFIG_PATH_SIZE);
     memcpy(field_of(key, values), text, size);
@@ -478,10 +471,12 @@ void config_value_print(const struct config_key *key, const struct relay_config 
 
     switch (key->type) {
     case CONFIG_TYPE_BOOL:
-        (void)snprintf(out, CONFIG_VALUE_TEXT_SIZE, "%s", bool_words[number_get(key, values)]);
+        (void)snprintf(out, CONFIG_VALUE_TEXT_SIZE, "%s",
+                       bool_words[config_value_number(key, values)]);
         break;
     case CONFIG_TYPE_CHOICE:
-        (void)snprintf(out, CONFIG_VALUE_TEXT_SIZE, "%s", key->words[number_get(key, values)]);
+        (void)snprintf(out, CONFIG_VALUE_TEXT_SIZE, "%s",
+                       key->words[config_value_number(key, values)]);
         break;
     case CONFIG_TYPE_COUNT:
     case CONFIG_TYPE_RATE:
@@ -489,7 +484,7 @@ void config_value_print(const struct config_key *key, const struct relay_config 
     case CONFIG_TYPE_DURATION:
     case CONFIG_TYPE_SIZE:
     case CONFIG_TYPE_BYTES:
-        print_number(key, number_get(key, values), out, CONFIG_VALUE_TEXT_SIZE);
+        print_number(key, config_value_number(key, values), out, CONFIG_VALUE_TEXT_SIZE);
         break;
     case CONFIG_TYPE_PATH:
         (void)snprintf(out, CONFIG_VALUE_TEXT_SIZE, "%s",

@@ -32,6 +32,9 @@ void config_value_print(const struct config_key *key, const struct relay_config 
 /* Writes what the key takes, as "1 to 64", "off, or 1s to 10m", "open or ticket". */
 void config_value_print_range(const struct config_key *key, char out[CONFIG_RANGE_TEXT_SIZE]);
 
+/* The value of a key that is a number, a bool or a choice. */
+uint64_t config_value_number(const struct config_key *key, const struct relay_config *values);
+
 /* True when the key has the same value in both. */
 bool config_value_equal(const struct config_key *key, const struct relay_config *a,
                         const struct relay_config *b);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GSRELAY_CONFIG_CONFIG_DUMP_H
+#define GSRELAY_CONFIG_CONFIG_DUMP_H
+
+/* config_dump.h - the configuration written out, made from the key table.
+ *
+ * What config_dump() and config_dump_defaults() write, config_load() reads back to equal values.
+ * Lines end with LF. Threads: pure functions. Memory: none. */
+
+#include "config/config.h"
+
+/* --dump-config: every key with its value in effect and, in a comment above, where it came from. */
+void config_dump(const struct config *config, config_write *write, void *context);
+
+/* --dump-defaults: the commented template, which is also the relay.ini that is shipped. */
+void config_dump_defaults(config_write *write, void *context);
+
+/* The reference for the documents: one Markdown table for each section. */
+void config_dump_reference(config_write *write, void *context);
+
+#endif
