@@ -276,17 +276,19 @@ static void order__two_senders_interleaved__each_in_its_own_order(void **state)
 
 static void addresses__two_sockets__path_names_the_socket(void **state)
 {
-    const struct addr addresses[] = {loopback4(0), addr_ipv4(127, 0, 0, 2, 0)};
+    const struct addr addresses[] = {loopback4(0), second_loopback(0)};
     const struct net_udp_options options = udp_options(addresses, 2);
     struct net_udp *const relay = open_udp_with(&options);
-    struct net_udp *const client = open_udp();
+    struct net_udp *const client = open_udp_with(&options);
     struct store store = {0};
 
     (void)state;
     for (uint32_t i = 0; i < 2; i++) {
         const struct addr address = net_udp_address(relay, i);
         store.count = 0;
-        send_one(client, address, "ask", 3);
+        struct net_outgoing question = outgoing(address, "ask", 3);
+        question.socket_index = i;
+        assert_int_equal(net_udp_send(client, &question, 1), 1);
         collect(relay, &store, 1);
         assert_int_equal(store.items[0].socket_index, i);
 
@@ -303,10 +305,10 @@ static void addresses__two_sockets__path_names_the_socket(void **state)
 
 static void addresses__sockets_mixed_in_one_batch__each_keeps_its_order(void **state)
 {
-    const struct addr addresses[] = {loopback4(0), addr_ipv4(127, 0, 0, 2, 0)};
+    const struct addr addresses[] = {loopback4(0), second_loopback(0)};
     const struct net_udp_options options = udp_options(addresses, 2);
     struct net_udp *const relay = open_udp_with(&options);
-    struct net_udp *const client = open_udp();
+    struct net_udp *const client = open_udp_with(&options);
     struct net_outgoing batch[150];
     uint32_t numbers[150];
     struct store store = {0};
@@ -315,7 +317,7 @@ static void addresses__sockets_mixed_in_one_batch__each_keeps_its_order(void **s
     (void)state;
     for (uint32_t i = 0; i < 150; i++) {
         numbers[i] = i;
-        batch[i] = outgoing(net_udp_address(client, 0), &numbers[i], sizeof(numbers[i]));
+        batch[i] = outgoing(net_udp_address(client, i % 2), &numbers[i], sizeof(numbers[i]));
         batch[i].socket_index = i % 2;
     }
     assert_int_equal(net_udp_send(relay, batch, 150), 150);

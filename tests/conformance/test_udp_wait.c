@@ -151,16 +151,16 @@ static void wait__datagram_on_an_idle_socket__wakes_every_time(void **state)
 
 static void open__port_0_on_two_addresses__gets_one_number(void **state)
 {
-    const struct addr addresses[] = {loopback4(0), addr_ipv4(127, 0, 0, 2, 0),
-                                     addr_ipv4(127, 0, 0, 3, 0)};
-    const struct net_udp_options options = udp_options(addresses, 3);
+    const struct addr addresses[] = {loopback4(0), second_loopback(0), addr_ipv4(127, 0, 0, 3, 0)};
+    const uint32_t count = has_loopback_block() ? 3 : 2;
+    const struct net_udp_options options = udp_options(addresses, count);
 
     (void)state;
     for (unsigned round = 0; round < 20; round++) {
         struct net_udp *const net = open_udp_with(&options);
         const struct addr first = net_udp_address(net, 0);
         assert_int_not_equal(first.port, 0);
-        for (unsigned i = 1; i < 3; i++) {
+        for (unsigned i = 1; i < count; i++) {
             const struct addr bound = net_udp_address(net, i);
             assert_int_equal(bound.port, first.port);
             assert_true(addr_equal_ip(&bound, &addresses[i]));
@@ -171,11 +171,11 @@ static void open__port_0_on_two_addresses__gets_one_number(void **state)
 
 static void open__port_in_use__names_the_address_and_leaves_nothing(void **state)
 {
-    const struct addr occupied_address = addr_ipv4(127, 0, 0, 2, 0);
+    const struct addr occupied_address = second_loopback(0);
     const struct net_udp_options occupied_options = udp_options(&occupied_address, 1);
     struct net_udp *const occupied = open_udp_with(&occupied_options);
     const uint16_t port = net_udp_address(occupied, 0).port;
-    const struct addr addresses[] = {loopback4(port), addr_ipv4(127, 0, 0, 2, port)};
+    const struct addr addresses[] = {loopback4(port), net_udp_address(occupied, 0)};
     const struct net_udp_options options = udp_options(addresses, 2);
     struct net_udp *net = (struct net_udp *)&options;
     struct net_failure failure = {0};
@@ -195,7 +195,10 @@ static void open__port_in_use__names_the_address_and_leaves_nothing(void **state
 
 static void open__address_of_nobody_here__is_unreachable(void **state)
 {
-    const struct addr address = addr_ipv4(192, 0, 2, 1, 0);
+    /* Addresses for documentation, RFC 5737 and RFC 3849. */
+    static const uint8_t ip[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
+    const struct addr address =
+        has_loopback_block() ? addr_ipv4(192, 0, 2, 1, 0) : addr_ipv6(ip, 0, 0);
     const struct net_udp_options options = udp_options(&address, 1);
     struct net_udp *net = NULL;
     struct net_failure failure = {0};
@@ -274,7 +277,7 @@ static void granted__every_option__is_named_per_socket(void **state)
 {
     static const char *const names[] = {"recv_buffer", "send_buffer", "ttl", "dscp"};
     static const int64_t asked[] = {65536, 32768, 33, 46};
-    const struct addr addresses[] = {loopback4(0), addr_ipv4(127, 0, 0, 2, 0)};
+    const struct addr addresses[] = {loopback4(0), second_loopback(0)};
     struct net_udp_options options = udp_options(addresses, 2);
     struct net_granted granted[16];
 

@@ -141,6 +141,29 @@ bool has_ipv6(void)
     return true;
 }
 
+bool has_loopback_block(void)
+{
+    const struct addr addresses[] = {loopback4(0), addr_ipv4(127, 0, 0, 2, 0)};
+    const struct net_udp_options options = udp_options(addresses, 2);
+    struct net_udp *net = NULL;
+    struct net_failure failure = {0};
+
+    if (net_udp_open(&options, &net, &failure) < 0) {
+        return false;
+    }
+    net_udp_close(net);
+    return true;
+}
+
+struct addr second_loopback(uint16_t port)
+{
+    if (has_loopback_block()) {
+        return addr_ipv4(127, 0, 0, 2, port);
+    }
+    assert_true(has_ipv6());
+    return loopback6(port);
+}
+
 struct net_udp_counters counters_of(struct net_udp *net)
 {
     struct net_udp_counters counters;

@@ -40,6 +40,14 @@ struct store {
 struct addr loopback4(uint16_t port);
 struct addr loopback6(uint16_t port);
 
+/* A second loopback address with a port: 127.0.0.2, or ::1 where one port cannot be had on two
+ * addresses of 127.0.0.0/8 (Wine binds every UDP socket but those of 127.0.0.1 to all addresses).
+ * Fails where there is neither. */
+struct addr second_loopback(uint16_t port);
+
+/* Whether that is 127.0.0.2. */
+bool has_loopback_block(void);
+
 /* Options for the addresses, with large buffers and defaults. */
 struct net_udp_options udp_options(const struct addr addresses[], uint32_t count);
 
