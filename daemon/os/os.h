@@ -82,10 +82,13 @@ struct os_condition;
 typedef void os_thread_function(void *context);
 
 /* Starts a thread. `name` (at most 15 bytes count) is for debuggers. Returns -1 when the system has
- * no more threads. The thread must be joined; joining frees it. */
+ * no more threads. The thread must be joined or abandoned, once; that frees it. */
 OS_CHECKED int os_thread_create(os_thread_function *run, void *context, const char *name,
                                 struct os_thread **out);
 void os_thread_join(struct os_thread *thread);
+
+/* Lets a thread that hangs in the system go its own way: nobody waits for it any more. */
+void os_thread_abandon(struct os_thread *thread);
 
 /* Not recursive. NULL when there is no memory. destroy takes NULL. */
 OS_CHECKED struct os_mutex *os_mutex_create(void);

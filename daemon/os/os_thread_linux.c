@@ -12,6 +12,11 @@
 
 struct os_thread {
     pthread_t handle;
+};
+
+/* What the new thread needs. It frees this itself, because an abandoned thread may outlive its
+ * struct os_thread. */
+struct start {
     os_thread_function *run;
     void *context;
     char name[THREAD_NAME_BYTES];
@@ -35,9 +40,10 @@ static void require_success(int error)
 
 static void *enter_thread(void *argument)
 {
-    struct os_thread *thread = argument;
-    (void)pthread_setname_np(pthread_self(), thread->name);
-    thread->run(thread->context);
+    struct start start = *(struct start *)argument;
+    free(argument);
+    (void)pthread_setname_np(pthread_self(), start.name);
+    start.run(start.context);
     return NULL;
 }
 
@@ -45,23 +51,34 @@ int os_thread_create(os_thread_function *run, void *context, const char *name,
                      struct os_thread **out)
 {
     struct os_thread *thread = calloc(1, sizeof(*thread));
-    if (thread == NULL) {
-        return -1;
+    struct start *start = calloc(1, sizeof(*start));
+    if (thread == NULL || start == NULL) {
+        goto free_both;
     }
-    thread->run = run;
-    thread->context = context;
-    memcpy(thread->name, name, strnlen(name, THREAD_NAME_BYTES - 1));
-    if (pthread_create(&thread->handle, NULL, enter_thread, thread) != 0) {
-        free(thread);
-        return -1;
+    start->run = run;
+    start->context = context;
+    memcpy(start->name, name, strnlen(name, THREAD_NAME_BYTES - 1));
+    if (pthread_create(&thread->handle, NULL, enter_thread, start) != 0) {
+        goto free_both;
     }
     *out = thread;
     return 0;
+
+free_both:
+    free(start);
+    free(thread);
+    return -1;
 }
 
 void os_thread_join(struct os_thread *thread)
 {
     require_success(pthread_join(thread->handle, NULL));
+    free(thread);
+}
+
+void os_thread_abandon(struct os_thread *thread)
+{
+    require_success(pthread_detach(thread->handle));
     free(thread);
 }
 

@@ -10,6 +10,11 @@
 
 struct os_thread {
     HANDLE handle;
+};
+
+/* What the new thread needs. It frees this itself, because an abandoned thread may outlive its
+ * struct os_thread. */
+struct start {
     os_thread_function *run;
     void *context;
 };
@@ -24,8 +29,9 @@ struct os_condition {
 
 static unsigned __stdcall enter_thread(void *argument)
 {
-    struct os_thread *thread = argument;
-    thread->run(thread->context);
+    struct start start = *(struct start *)argument;
+    free(argument);
+    start.run(start.context);
     return 0;
 }
 
@@ -33,22 +39,27 @@ int os_thread_create(os_thread_function *run, void *context, const char *name,
                      struct os_thread **out)
 {
     struct os_thread *thread = calloc(1, sizeof(*thread));
-    if (thread == NULL) {
-        return -1;
+    struct start *start = calloc(1, sizeof(*start));
+    if (thread == NULL || start == NULL) {
+        goto free_both;
     }
     /* Naming a thread is a call of Windows 10 1607 that import libraries of mingw-w64 10 lack. */
     (void)name;
-    thread->run = run;
-    thread->context = context;
+    start->run = run;
+    start->context = context;
     /* Not CreateThread: the C library keeps state per thread that only this one frees. */
-    uintptr_t handle = _beginthreadex(NULL, 0, enter_thread, thread, 0, NULL);
+    uintptr_t handle = _beginthreadex(NULL, 0, enter_thread, start, 0, NULL);
     if (handle == 0) {
-        free(thread);
-        return -1;
+        goto free_both;
     }
     thread->handle = (HANDLE)handle;
     *out = thread;
     return 0;
+
+free_both:
+    free(start);
+    free(thread);
+    return -1;
 }
 
 void os_thread_join(struct os_thread *thread)
@@ -56,6 +67,12 @@ void os_thread_join(struct os_thread *thread)
     if (WaitForSingleObject(thread->handle, INFINITE) != WAIT_OBJECT_0) {
         abort();
     }
+    (void)CloseHandle(thread->handle);
+    free(thread);
+}
+
+void os_thread_abandon(struct os_thread *thread)
+{
     (void)CloseHandle(thread->handle);
     free(thread);
 }

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GSRELAY_LOG_LOG_EVENT_H
+#define GSRELAY_LOG_LOG_EVENT_H
+
+/* log_event.h - the one list of events. A name, once released, keeps its meaning: people search and
+ * alert by it.
+ *
+ * X(NAME, name, level, limit, help). limit is OURS for what happens because of us or the operator,
+ * seldom, and must never be missing; PEER for what a peer can cause, which is limited for each
+ * event and in all. */
+
+#define LOG_EVENT_LIST(X)                                                                          \
+    X(STARTING, starting, INFO, OURS,                                                              \
+      "the daemon begins, with its version and where its settings come from")                      \
+    X(READY, ready, INFO, OURS, "all sockets are open and clients may come")                       \
+    X(MEMORY, memory, INFO, OURS, "the memory that was set aside for the limits")                  \
+    X(SOCKET, socket, INFO, OURS, "a socket is open, with the buffers that the system granted")    \
+    X(CONFIG, config, WARN, OURS, "a setting that deserves a second look")                         \
+    X(DRAINING, draining, INFO, OURS, "a stop was asked for; clients are told")                    \
+    X(STOPPED, stopped, INFO, OURS, "the last line of an orderly stop")                            \
+    X(FAILED, failed, ERROR, OURS, "the daemon cannot go on")                                      \
+    X(COUNTERS, counters, INFO, OURS, "counters of a worker or of the control channel")            \
+    X(LOG_SUPPRESSED, log_suppressed, INFO, OURS,                                                  \
+      "lines of an event that were left out and not told before")                                  \
+    X(NET_ERROR, net_error, WARN, PEER, "a call of the system failed on a socket")                 \
+    X(CLIENT_ACCEPTED, client_accepted, DEBUG, PEER, "a TCP connection came")                      \
+    X(CLIENT_REFUSED, client_refused, INFO, PEER, "a TCP connection was refused, with the reason") \
+    X(CLIENT_CLOSED, client_closed, DEBUG, PEER, "a TCP connection ended, with the reason")        \
+    X(AUTH_FAILED, auth_failed, WARN, PEER, "a handshake failed, with the reason")                 \
+    X(SESSION_OPENED, session_opened, INFO, PEER, "a client proved its key")                       \
+    X(SESSION_RESUMED, session_resumed, INFO, PEER, "a client came back to its session")           \
+    X(SESSION_LOST, session_lost, INFO, PEER, "a session lost its TCP connection and may resume")  \
+    X(SESSION_CLOSED, session_closed, INFO, PEER, "a session ended, with the reason")              \
+    X(ROOM_OPENED, room_opened, INFO, PEER, "a client created a room")                             \
+    X(ROOM_CLOSED, room_closed, INFO, PEER, "the last member left a room")                         \
+    X(MEMBER_JOINED, member_joined, INFO, PEER, "a client joined a room")                          \
+    X(MEMBER_BOUND, member_bound, INFO, PEER, "a member proved its UDP address")                   \
+    X(MEMBER_MOVED, member_moved, INFO, PEER, "a member proved a new UDP address")                 \
+    X(MEMBER_LEFT, member_left, INFO, PEER, "a member left a room, with the reason")               \
+    X(REQUEST_REFUSED, request_refused, INFO, PEER, "a request was refused, with the reason")      \
+    X(LIMIT_HIT, limit_hit, WARN, PEER, "a limit was reached, with the name of its key")           \
+    X(PROTOCOL_ERROR, protocol_error, WARN, PEER, "a peer broke the protocol, with the reason")
+
+enum log_event {
+#define X(upper, lower, level, limit, help) LOG_EVENT_##upper,
+    LOG_EVENT_LIST(X)
+#undef X
+        LOG_EVENT_COUNT
+};
+
+#endif

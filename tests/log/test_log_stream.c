@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/log/log_stream.h"
+#include "daemon/os/os.h"
+
+#define RING_BYTES 256
+
+/* A stream that can be stopped, as a pipe that nobody reads, and can fail. */
+static struct {
+    struct os_mutex *mutex;
+    struct os_condition *changed;
+    bool is_stopped;
+    bool is_waiting; /* A write hangs in the stop. */
+    int answer;
+    unsigned writes;
+    size_t size;
+    char text[65536];
+} stream;
+
+static int write_bytes(void *context, const char *bytes, size_t size)
+{
+    assert_ptr_equal(context, &stream);
+    os_mutex_lock(stream.mutex);
+    stream.is_waiting = true;
+    os_condition_broadcast(stream.changed);
+    while (stream.is_stopped) {
+        (void)os_condition_wait(stream.changed, stream.mutex, UINT64_MAX);
+    }
+    stream.is_waiting = false;
+    stream.writes++;
+    if (stream.answer == 0 && stream.size + size < sizeof(stream.text)) {
+        memcpy(stream.text + stream.size, bytes, size);
+        stream.size += size;
+    }
+    int answer = stream.answer;
+    os_condition_broadcast(stream.changed);
+    os_mutex_unlock(stream.mutex);
+    return answer;
+}
+
+static void stop_stream(bool is_stopped)
+{
+    os_mutex_lock(stream.mutex);
+    stream.is_stopped = is_stopped;
+    os_condition_broadcast(stream.changed);
+    os_mutex_unlock(stream.mutex);
+}
+
+static void wait_until_write_hangs(void)
+{
+    os_mutex_lock(stream.mutex);
+    while (!stream.is_waiting) {
+        (void)os_condition_wait(stream.changed, stream.mutex, UINT64_MAX);
+    }
+    os_mutex_unlock(stream.mutex);
+}
+
+static void wait_for_writes(unsigned count)
+{
+    os_mutex_lock(stream.mutex);
+    while (stream.writes < count) {
+        (void)os_condition_wait(stream.changed, stream.mutex, UINT64_MAX);
+    }
+    os_mutex_unlock(stream.mutex);
+}
+
+static int set_up(void **state)
+{
+    static struct log_sink sink;
+    memset(&stream, 0, sizeof(stream));
+    stream.mutex = os_mutex_create();
+    stream.changed = os_condition_create();
+    *state = &sink;
+    return stream.mutex != NULL && stream.changed != NULL
+               ? log_stream_open(write_bytes, &stream, RING_BYTES, &sink)
+               : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    os_condition_destroy(stream.changed);
+    os_mutex_destroy(stream.mutex);
+    return 0;
+}
+
+static int write_text(const struct log_sink *sink, const char *text)
+{
+    return sink->write(sink->context, text, strlen(text));
+}
+
+static void close__with_lines_in_the_ring__writes_all_in_order(void **state)
+{
+    const struct log_sink *sink = *state;
+    assert_int_equal(write_text(sink, "one\n"), 0);
+    assert_int_equal(write_text(sink, "two\n"), 0);
+    assert_int_equal(write_text(sink, "three\n"), 0);
+    sink->close(sink->context);
+    assert_int_equal(stream.size, 14);
+    assert_memory_equal(stream.text, "one\ntwo\nthree\n", 14);
+}
+
+static void ring__many_times_its_size__keeps_every_byte(void **state)
+{
+    const struct log_sink *sink = *state;
+    char line[32];
+    for (int i = 0; i < 2000; i++) {
+        (void)snprintf(line, sizeof(line), "line %05d\n", i);
+        while (write_text(sink, line) != 0) {
+            os_sleep_ms(1);
+        }
+    }
+    sink->close(sink->context);
+    assert_int_equal(stream.size, 2000 * 11);
+    for (int i = 0; i < 2000; i++) {
+        (void)snprintf(line, sizeof(line), "line %05d\n", i);
+        assert_memory_equal(stream.text + i * 11, line, 11);
+    }
+}
+
+static void stopped_stream__full_ring__refuses_and_does_not_wait(void **state)
+{
+    const struct log_sink *sink = *state;
+    stop_stream(true);
+    assert_int_equal(write_text(sink, "first\n"), 0);
+    wait_until_write_hangs();
+    int taken = 0;
+    while (write_text(sink, "0123456789abcdef0123456789abcde\n") == 0) {
+        taken++;
+    }
+    /* The first line is still in the ring: it leaves when it is written. */
+    assert_int_equal(taken, (RING_BYTES - 6) / 32);
+    assert_int_equal(write_text(sink, "0123456789abcdef0123456789abcde\n"), RESULT_FULL);
+    stop_stream(false);
+    sink->close(sink->context);
+    assert_int_equal(stream.size, 6 + taken * 32);
+}
+
+static void failed_write__later_line__tells_how_many_were_lost(void **state)
+{
+    const struct log_sink *sink = *state;
+    stop_stream(true);
+    assert_int_equal(write_text(sink, "first\n"), 0);
+    wait_until_write_hangs();
+    assert_int_equal(write_text(sink, "second\n"), 0);
+    assert_int_equal(write_text(sink, "third\n"), 0);
+    os_mutex_lock(stream.mutex);
+    stream.answer = -1;
+    os_mutex_unlock(stream.mutex);
+    stop_stream(false);
+    wait_for_writes(2);
+    os_mutex_lock(stream.mutex);
+    stream.answer = 0;
+    os_mutex_unlock(stream.mutex);
+    int result = write_text(sink, "fourth\n");
+    while (result < 0) {
+        /* The writer has not yet taken the failed piece out of the ring. */
+        assert_int_equal(result, RESULT_OS);
+        os_sleep_ms(1);
+        result = write_text(sink, "fourth\n");
+    }
+    assert_int_equal(result, 3);
+    sink->close(sink->context);
+    assert_int_equal(stream.size, 7);
+    assert_memory_equal(stream.text, "fourth\n", 7);
+}
+
+static void close__stream_that_hangs__gives_up(void **state)
+{
+    const struct log_sink *sink = *state;
+    stop_stream(true);
+    assert_int_equal(write_text(sink, "never\n"), 0);
+    wait_until_write_hangs();
+    sink->close(sink->context);
+    /* It returned with the write still hanging. Here the stream comes back, and the thread that was
+     * left frees what it has. */
+    assert_int_equal(stream.size, 0);
+    stop_stream(false);
+    wait_for_writes(1);
+    os_sleep_ms(50);
+}
+
+static void standard_error__opened_and_closed__takes_a_line(void **state)
+{
+    (void)state;
+    struct log_sink sink;
+    assert_int_equal(log_stderr_open(&sink), 0);
+    assert_int_equal(write_text(&sink, "ts=now level=info evt=test\n"), 0);
+    sink.close(sink.context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(close__with_lines_in_the_ring__writes_all_in_order, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(ring__many_times_its_size__keeps_every_byte, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(stopped_stream__full_ring__refuses_and_does_not_wait,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(failed_write__later_line__tells_how_many_were_lost, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(close__stream_that_hangs__gives_up, set_up, tear_down),
+        cmocka_unit_test(standard_error__opened_and_closed__takes_a_line),
+    };
+    (void)setvbuf(stdout, NULL, _IONBF, 0);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
