@@ -318,30 +318,20 @@ static struct piece take_word(struct piece *rest)
     return word;
 }
 
-/* Two words, the second of 64 hexadecimal digits. */
-static bool parse_line(const char *line, size_t size, struct piece *word_out, uint8_t bytes[32])
-{
-    struct piece rest = {line, size};
-    struct piece hex;
-    size_t bytes_size = 0;
-
-    *word_out = take_word(&rest);
-    hex = take_word(&rest);
-    return take_word(&rest).size == 0 && hex.size == 64 &&
-           sodium_hex2bin(bytes, 32, hex.at, hex.size, NULL, &bytes_size, NULL) == 0 &&
-           bytes_size == 32;
-}
-
 int ticket_line_parse(const char *line, size_t size, char name_out[TICKET_NAME_MAX + 1],
                       uint8_t key_out[TICKET_KEY_SIZE])
 {
+    struct piece rest = {line, size};
+    const struct piece name = take_word(&rest);
+    const struct piece hex = take_word(&rest);
     uint8_t key[TICKET_KEY_SIZE];
-    struct piece name;
+    size_t key_size = 0;
     struct ticket ticket;
     int result = RESULT_INVALID;
 
-    if (parse_line(line, size, &name, key) &&
-        ticket_parse(name.at, name.size, &ticket) == REASON_NONE) {
+    if (take_word(&rest).size == 0 && ticket_parse(name.at, name.size, &ticket) == REASON_NONE &&
+        sodium_hex2bin(key, sizeof(key), hex.at, hex.size, NULL, &key_size, NULL) == 0 &&
+        key_size == sizeof(key)) {
         memcpy(name_out, name.at, name.size);
         name_out[name.size] = '\0';
         memcpy(key_out, key, sizeof(key));
@@ -351,41 +341,14 @@ int ticket_line_parse(const char *line, size_t size, char name_out[TICKET_NAME_M
     return result;
 }
 
-int ticket_secret_parse(const char *line, size_t size, struct ticket_secret *out)
-{
-    struct ticket_secret secret = {0};
-    struct piece key_id;
-    int result = RESULT_INVALID;
-
-    if (parse_line(line, size, &key_id, secret.bytes) &&
-        ticket_key_id_is_valid(key_id.at, key_id.size)) {
-        memcpy(secret.key_id, key_id.at, key_id.size);
-        *out = secret;
-        result = RESULT_OK;
-    }
-    sodium_memzero(&secret, sizeof(secret));
-    return result;
-}
-
-/* The word was checked by the caller and fits. */
-static size_t print_line(const char *word, const uint8_t bytes[32], char out[TICKET_LINE_SIZE])
-{
-    const size_t size = strlen(word);
-
-    assert(size <= TICKET_NAME_MAX);
-    memcpy(out, word, size);
-    out[size] = ' ';
-    sodium_bin2hex(out + size + 1, TICKET_LINE_SIZE - size - 1, bytes, 32);
-    return size + 1 + 64;
-}
-
 size_t ticket_line_print(const char *name, const uint8_t key[TICKET_KEY_SIZE],
                          char out[TICKET_LINE_SIZE])
 {
-    return print_line(name, key, out);
-}
+    const size_t size = strlen(name);
 
-size_t ticket_secret_print(const struct ticket_secret *secret, char out[TICKET_LINE_SIZE])
-{
-    return print_line(secret->key_id, secret->bytes, out);
+    assert(size <= TICKET_NAME_MAX);
+    memcpy(out, name, size);
+    out[size] = ' ';
+    sodium_bin2hex(out + size + 1, TICKET_LINE_SIZE - size - 1, key, TICKET_KEY_SIZE);
+    return size + 1 + 2 * TICKET_KEY_SIZE;
 }

@@ -46,7 +46,7 @@
 /* A pattern: a whole code, or symbols and "*", and a NUL. */
 #define TICKET_PATTERN_SIZE (JOIN_CODE_LENGTH_MAX + 2)
 
-/* A line of text "name key" or "key-id secret", with its NUL. */
+/* A line of text "name key" with its NUL. */
 #define TICKET_LINE_SIZE (TICKET_NAME_MAX + 1 + 2 * TICKET_KEY_SIZE + 1)
 
 struct ticket_secret {
@@ -95,16 +95,15 @@ enum reason ticket_accept(const struct ticket_secret *secrets, size_t secret_cou
                           const char *name, size_t size, uint64_t now_s, uint32_t skew_s,
                           uint32_t max_age_s, struct ticket *out, uint8_t key_out[TICKET_KEY_SIZE]);
 
-/* Text forms, one line each: "NAME KEY" for a ticket file, "KEY-ID SECRET" for the secret file, key
- * and secret as 64 hexadecimal digits. Readers accept blanks around both words and nothing else;
- * they return RESULT_INVALID and leave their outputs alone. Writers return the length. */
+/* The text form of a ticket file, one line: "NAME KEY", the key as 64 hexadecimal digits. The
+ * reader accepts blanks around both words and nothing else, and returns the length of the name, or
+ * RESULT_INVALID and leaves its outputs alone. The writer, for a name that ticket_print() made,
+ * returns the length of the line. */
 GSRELAY_CHECKED int ticket_line_parse(const char *line, size_t size,
                                       char name_out[TICKET_NAME_MAX + 1],
                                       uint8_t key_out[TICKET_KEY_SIZE]);
 size_t ticket_line_print(const char *name, const uint8_t key[TICKET_KEY_SIZE],
                          char out[TICKET_LINE_SIZE]);
-GSRELAY_CHECKED int ticket_secret_parse(const char *line, size_t size, struct ticket_secret *out);
-size_t ticket_secret_print(const struct ticket_secret *secret, char out[TICKET_LINE_SIZE]);
 
 /* 1 to TICKET_KEY_ID_MAX characters of its alphabet. */
 bool ticket_key_id_is_valid(const char *key_id, size_t size);
