@@ -93,7 +93,7 @@ static void add_secret(struct reading *reading, const char *line, size_t size)
         return;
     }
     value++;
-    while (is_blank(*value)) {
+    while (value < line + size && is_blank(*value)) {
         value++;
     }
     for (uint32_t i = 0; i < out->count; i++) {

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "config/config_dump.h"
+#include "config/config_keys.h"
+#include "config_fixture.h"
+#include "daemon/os/os.h"
+
+static struct memory_text dumped;
+static struct memory_text dumped_again;
+
+static const char *dump_of(const struct config *config, struct memory_text *text)
+{
+    memset(text, 0, sizeof(*text));
+    config_dump(config, memory_write, text);
+    return text->bytes;
+}
+
+static bool has_text(const char *text)
+{
+    return strstr(dumped.bytes, text) != NULL;
+}
+
+static void assert_lines_fit(const char *text, size_t width)
+{
+    while (*text != '\0') {
+        const size_t size = strcspn(text, "\n");
+
+        if (size > width) {
+            fail_msg("%zu bytes: %.*s", size, (int)size, text);
+        }
+        assert_true(size == 0 || text[size - 1] != ' ');
+        assert_int_equal(text[size], '\n');
+        text += size + 1;
+    }
+}
+
+/* Whatever was configured, a dump is read back to the same values, and dumping those gives the
+ * same lines but for where they come from. */
+static void dump__read_back__gives_equal_values(void **state)
+{
+    static const char *const none[] = {NULL};
+    static const char *const some[] = {
+        "server.listen=::1, 127.0.0.1", "server.drain_timeout=off", "udp.port=0",
+        "udp.advertise=2001:db8::9",    "udp.recv_buffer=system",   "udp.dscp=46",
+        "auth.secret_file= a ;b#c # d", "auth.mode=ticket",         "log.level=debug",
+        "room.tick_default=1ms",        "control.no_delay=no",      "limits.client_bytes_s=777",
+        "limits.max_clients=100",       "room.max_age=90m",         NULL};
+    static const char *const paths[] = {"auth.secret_file=#x", NULL};
+    static const char *const *const sets[] = {none, some, paths};
+    size_t changed[CONFIG_KEYS_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+        static struct config first;
+
+        assert_int_equal(load_with(NULL, NULL, sets[i]), 0);
+        first = fixture_config;
+        if (load_text(dump_of(&first, &dumped)) != 0) {
+            fail_msg("%s", fixture_messages.bytes);
+        }
+        assert_int_equal(config_changed(&first.values, &fixture_config.values, changed), 0);
+        assert_int_equal(load_text(dump_of(&fixture_config, &dumped_again)), 0);
+        assert_int_equal(config_changed(&first.values, &fixture_config.values, changed), 0);
+        assert_lines_fit(dumped.bytes, 198);
+        /* Every key is now written in the file. */
+        for (size_t k = 0; k < config_key_count(); k++) {
+            assert_int_equal(fixture_config.origins[k].kind, CONFIG_FROM_FILE);
+        }
+    }
+}
+
+static void dump__sources__stand_above_the_values(void **state)
+{
+    static const char *const environment[] = {"GSRELAY_UDP_TTL=7", NULL};
+    static const char *const settings[] = {"control.port=1", NULL};
+
+    (void)state;
+    assert_int_equal(load_with("[udp]\n\nport = 5\n", environment, settings), 0);
+    (void)dump_of(&fixture_config, &dumped);
+    assert_true(has_text("\n[udp]\n# relay.ini:3\nport = 5\n# default\nworkers = 1\n"));
+    assert_true(has_text("# environment GSRELAY_UDP_TTL\nttl = 7\n"));
+    assert_true(has_text("\n[control]\n# --set\nport = 1\n# default\nmax_connections = 4352\n"));
+    assert_true(has_text("# default\nadvertise =\n"));
+}
+
+static void dump__a_path_of_the_file__is_cut_to_its_name(void **state)
+{
+    static struct config config;
+
+    (void)state;
+    config_defaults(&config);
+    config.origins[0] = (struct config_origin){.kind = CONFIG_FROM_FILE, .line = 12};
+    (void)snprintf(config.path, sizeof(config.path), "C:\\ProgramData\\\xEC\x84\x9C/my\nrelay.ini");
+    (void)dump_of(&config, &dumped);
+    assert_true(has_text("\n# my\\x0Arelay.ini:12\nlisten = "));
+    assert_int_equal(load_text(dumped.bytes), 0);
+}
+
+static void defaults__read_back__are_the_defaults(void **state)
+{
+    static struct config defaults;
+    size_t changed[CONFIG_KEYS_MAX];
+
+    (void)state;
+    config_defaults(&defaults);
+    memset(&dumped, 0, sizeof(dumped));
+    config_dump_defaults(memory_write, &dumped);
+    assert_lines_fit(dumped.bytes, 100);
+    assert_int_equal(load_text(dumped.bytes), 0);
+    assert_int_equal(config_changed(&defaults.values, &fixture_config.values, changed), 0);
+    assert_int_equal(fixture_config.origins[0].kind, CONFIG_FROM_DEFAULT);
+}
+
+/* With the semicolons taken away every key is in the file, and still all is as before. */
+static void defaults__uncommented__are_the_defaults(void **state)
+{
+    static struct config defaults;
+    static char text[sizeof(dumped.bytes)];
+    size_t changed[CONFIG_KEYS_MAX];
+    size_t size = 0;
+
+    (void)state;
+    config_defaults(&defaults);
+    memset(&dumped, 0, sizeof(dumped));
+    config_dump_defaults(memory_write, &dumped);
+    for (size_t i = 0; i < dumped.size; i++) {
+        if (dumped.bytes[i] != ';' || (i > 0 && dumped.bytes[i - 1] != '\n')) {
+            text[size++] = dumped.bytes[i];
+        }
+    }
+    text[size] = '\0';
+    if (load_text(text) != 0) {
+        fail_msg("%s", fixture_messages.bytes);
+    }
+    assert_int_equal(config_changed(&defaults.values, &fixture_config.values, changed), 0);
+    for (size_t k = 0; k < config_key_count(); k++) {
+        assert_int_equal(fixture_config.origins[k].kind, CONFIG_FROM_FILE);
+    }
+}
+
+static void defaults__are__the_relay_ini_that_is_shipped(void **state)
+{
+    FILE *file = os_file_open_read(GSRELAY_SOURCE_DIR "/config/relay.ini");
+    static char shipped[sizeof(dumped.bytes)];
+    size_t size;
+
+    (void)state;
+    assert_non_null(file);
+    size = fread(shipped, 1, sizeof(shipped), file);
+    fclose(file);
+    memset(&dumped, 0, sizeof(dumped));
+    config_dump_defaults(memory_write, &dumped);
+    if (size != dumped.size || memcmp(shipped, dumped.bytes, size) != 0) {
+        fail_msg("config/relay.ini is not what --dump-defaults writes: write it anew with "
+                 "gsrelayd --dump-defaults > config/relay.ini");
+    }
+}
+
+static void reference__every_key__has_one_row_of_five_cells(void **state)
+{
+    (void)state;
+    memset(&dumped, 0, sizeof(dumped));
+    config_dump_reference(memory_write, &dumped);
+    for (size_t i = 0; i < config_key_count(); i++) {
+        char row[256];
+        const char *at = dumped.bytes;
+        unsigned bars = 0;
+
+        (void)snprintf(row, sizeof(row), "### [%s]\n", config_key_at(i)->section);
+        at = strstr(at, row);
+        assert_non_null(at);
+        (void)snprintf(row, sizeof(row), "\n| `%s` | ", config_key_at(i)->name);
+        at = strstr(at, row);
+        assert_non_null(at);
+        for (at++; *at != '\n'; at++) {
+            bars += *at == '|' ? 1 : 0;
+        }
+        assert_int_equal(bars, 6);
+        assert_int_equal(at[-1], '|');
+    }
+    assert_true(has_text("\n| `workers` | `1` | 1 to 64 | restart | Threads "));
+    assert_true(has_text("\n| `secret_file` | (empty) | a path, or empty for none | reload | "));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dump__read_back__gives_equal_values),
+        cmocka_unit_test(dump__sources__stand_above_the_values),
+        cmocka_unit_test(dump__a_path_of_the_file__is_cut_to_its_name),
+        cmocka_unit_test(defaults__read_back__are_the_defaults),
+        cmocka_unit_test(defaults__uncommented__are_the_defaults),
+        cmocka_unit_test(defaults__are__the_relay_ini_that_is_shipped),
+        cmocka_unit_test(reference__every_key__has_one_row_of_five_cells),
+    };
+
+    setvbuf(stdout, NULL, _IONBF, 0);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
