@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/net/udp_script_windows.h"
+
+/* The NTSTATUS by which a completion of ours is known. */
+#define NTSTATUS_BAD ((ULONG_PTR)0xC0000001)
+
+static struct script *script_of(struct net_system *system)
+{
+    return (struct script *)system;
+}
+
+/* splitmix64, public domain by its author S. Vigna: a number per call from any seed. */
+uint64_t next_random(struct script *script)
+{
+    script->seed += UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t z = script->seed;
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return z ^ (z >> 31);
+}
+
+static bool is_due(struct fault *fault)
+{
+    if (fault->count == 0) {
+        return false;
+    }
+    if (fault->after > 0) {
+        fault->after--;
+        return false;
+    }
+    fault->count--;
+    return true;
+}
+
+static uint64_t script_now_ns(struct net_system *system)
+{
+    return script_of(system)->now_ns;
+}
+
+static SOCKET script_socket(struct net_system *system, int family, int type, int protocol)
+{
+    const SOCKET socket = net_system_windows()->socket(system, family, type, protocol);
+
+    script_of(system)->open_sockets += socket != INVALID_SOCKET;
+    return socket;
+}
+
+static int script_close_socket(struct net_system *system, SOCKET socket)
+{
+    /* The one order that is safe everywhere: cancel, reap to zero, close. */
+    assert_int_equal(script_of(system)->posted, 0);
+    script_of(system)->open_sockets--;
+    return net_system_windows()->close_socket(system, socket);
+}
+
+static int script_ioctl(struct net_system *system, SOCKET socket, DWORD code, void *in,
+                        DWORD in_size, void *out, DWORD out_size)
+{
+    if (code == (DWORD)SIO_UDP_CONNRESET && is_due(&script_of(system)->ioctl)) {
+        WSASetLastError(script_of(system)->ioctl.error);
+        return SOCKET_ERROR;
+    }
+    return net_system_windows()->ioctl(system, socket, code, in, in_size, out, out_size);
+}
+
+static int script_post_recv(struct net_system *system, SOCKET socket, WSABUF *buffers, DWORD count,
+                            DWORD flags, OVERLAPPED *overlapped)
+{
+    struct script *const script = script_of(system);
+    const bool fails = is_due(&script->post);
+
+    assert_int_equal(flags, MSG_PEEK);
+    assert_int_equal(buffers[0].len, 0);
+    if (script->is_random && next_random(script) % 8 == 0) {
+        WSASetLastError(WSAENOBUFS);
+        return SOCKET_ERROR;
+    }
+    if (fails && !script->post.is_posted_anyway) {
+        WSASetLastError(script->post.error);
+        return SOCKET_ERROR;
+    }
+    const int status =
+        net_system_windows()->post_recv(system, socket, buffers, count, flags, overlapped);
+    const int error = status == 0 ? 0 : WSAGetLastError();
+    if (error == 0 || error == WSA_IO_PENDING || error == WSAEMSGSIZE) {
+        script->posted++;
+    }
+    WSASetLastError(fails ? script->post.error : error);
+    return fails ? SOCKET_ERROR : status;
+}
+
+static int script_recv_from(struct net_system *system, SOCKET socket, void *bytes, int size,
+                            struct sockaddr *from, int *from_size)
+{
+    static const int errors[] = {WSAECONNRESET, WSAENETRESET, WSAENOBUFS, WSAENETDOWN, WSAEINTR};
+    struct script *const script = script_of(system);
+
+    if (script->is_random && next_random(script) % 8 == 0) {
+        WSASetLastError(errors[next_random(script) % 5]);
+        return SOCKET_ERROR;
+    }
+    if (is_due(&script->receive)) {
+        WSASetLastError(script->receive.error);
+        return SOCKET_ERROR;
+    }
+    return net_system_windows()->recv_from(system, socket, bytes, size, from, from_size);
+}
+
+static int script_send_to(struct net_system *system, SOCKET socket, WSABUF *buffers, DWORD count,
+                          DWORD *sent, const struct sockaddr *to, int to_size)
+{
+    if (is_due(&script_of(system)->send)) {
+        WSASetLastError(script_of(system)->send.error);
+        return SOCKET_ERROR;
+    }
+    return net_system_windows()->send_to(system, socket, buffers, count, sent, to, to_size);
+}
+
+static BOOL script_operation_result(struct net_system *system, SOCKET socket,
+                                    OVERLAPPED *overlapped, DWORD *transferred)
+{
+    if (overlapped->Internal == NTSTATUS_BAD) {
+        WSASetLastError(script_of(system)->wake_up.error);
+        return FALSE;
+    }
+    return net_system_windows()->operation_result(system, socket, overlapped, transferred);
+}
+
+static BOOL script_cancel(struct net_system *system, SOCKET socket)
+{
+    script_of(system)->cancelled++;
+    return net_system_windows()->cancel(system, socket);
+}
+
+static HANDLE script_associate(struct net_system *system, HANDLE port, SOCKET socket, ULONG_PTR key)
+{
+    if (is_due(&script_of(system)->associate)) {
+        SetLastError((DWORD)script_of(system)->associate.error);
+        return NULL;
+    }
+    return net_system_windows()->associate(system, port, socket, key);
+}
+
+static BOOL script_get_completions(struct net_system *system, HANDLE port,
+                                   OVERLAPPED_ENTRY entries[], ULONG capacity, ULONG *count,
+                                   DWORD timeout_ms)
+{
+    struct script *const script = script_of(system);
+    struct net_system *const real = net_system_windows();
+
+    /* A cancelled operation may take a moment. */
+    const DWORD real_timeout_ms = script->cancelled > 0 ? timeout_ms : 0;
+    if (!real->get_completions(system, port, entries, capacity, count, real_timeout_ms)) {
+        const DWORD error = GetLastError();
+        script->now_ns += (uint64_t)timeout_ms * STEP_NS;
+        script->waited_ns += (uint64_t)timeout_ms * STEP_NS;
+        SetLastError(error);
+        return FALSE;
+    }
+    for (ULONG i = 0; i < *count; i++) {
+        if (entries[i].lpOverlapped != NULL) {
+            script->posted--;
+            if (is_due(&script->wake_up)) {
+                entries[i].lpOverlapped->Internal = NTSTATUS_BAD;
+            }
+        }
+    }
+    return TRUE;
+}
+
+static BOOL script_post_completion(struct net_system *system, HANDLE port, ULONG_PTR key)
+{
+    if (is_due(&script_of(system)->wake)) {
+        SetLastError(ERROR_NOT_ENOUGH_MEMORY);
+        return FALSE;
+    }
+    return net_system_windows()->post_completion(system, port, key);
+}
+
+static HANDLE script_create_timer(struct net_system *system)
+{
+    return script_of(system)->lacks_timer ? NULL : net_system_windows()->create_timer(system);
+}
+
+static void script_begin_period(struct net_system *system)
+{
+    script_of(system)->period_depth++;
+    script_of(system)->period_calls++;
+}
+
+static void script_end_period(struct net_system *system)
+{
+    script_of(system)->period_depth--;
+}
+
+struct script make_script(void)
+{
+    struct script script = {.system = *net_system_windows(), .now_ns = 1000 * STEP_NS};
+    struct net_system *const system = &script.system;
+
+    system->now_ns = script_now_ns;
+    system->socket = script_socket;
+    system->close_socket = script_close_socket;
+    system->ioctl = script_ioctl;
+    system->post_recv = script_post_recv;
+    system->recv_from = script_recv_from;
+    system->send_to = script_send_to;
+    system->operation_result = script_operation_result;
+    system->cancel = script_cancel;
+    system->associate = script_associate;
+    system->get_completions = script_get_completions;
+    system->post_completion = script_post_completion;
+    system->create_timer = script_create_timer;
+    system->begin_period = script_begin_period;
+    system->end_period = script_end_period;
+    return script;
+}
