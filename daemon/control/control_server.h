@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GSRELAY_CONTROL_CONTROL_SERVER_H
+#define GSRELAY_CONTROL_CONTROL_SERVER_H
+
+#include "config/config.h"
+#include "config/secret_file.h"
+#include "daemon/link.h"
+#include "daemon/log/log.h"
+#include "daemon/net/net_types.h"
+
+#include <stddef.h>
+
+/* control_server.h - the control thread: TCP, the links to the workers, the log, the counters.
+ *
+ * It moves bytes, commands, events and log records between net_tcp, struct control (sans-I/O), the
+ * workers and the log, and decides nothing itself.
+ *
+ * Threads: open, run and close from one thread. control_server_stop(), control_server_report() and
+ * control_server_wake() from any thread between open and close.
+ * Memory: all of it is allocated in control_server_open(). */
+
+struct control_server;
+
+struct control_server_options {
+    const struct relay_config *config; /* Read during open only. */
+    const struct secret_file *secrets; /* Copied; wiped at close. */
+    struct link *const *links;         /* One for each worker; must outlive the server. */
+    uint32_t worker_count;
+    uint32_t rooms_per_worker; /* What each worker's core was given as rooms_max. */
+    struct log *log;           /* Borrowed. */
+};
+
+/* Opens the listeners and the tables, or nothing. On failure `failure_out` says what and why. */
+GSRELAY_CHECKED int control_server_open(const struct control_server_options *options,
+                                        struct control_server **out,
+                                        struct net_failure *failure_out);
+
+/* The bytes that the tables may come to use; 0 if they do not fit size_t. */
+size_t control_server_size(const struct relay_config *config);
+
+/* The address that a listener is really bound to. */
+struct addr control_server_address(const struct control_server *server, unsigned listener_index);
+
+/* Serves until control_server_stop(), or until a worker or waiting fails for good. Then: refuses
+ * the new, tells every client DRAINING, gives the workers COMMAND_DRAIN, tells BYE, writes out what
+ * is left for at most server.drain_timeout, writes the last counters (asked of every worker once
+ * more), and returns RESULT_OK or the negative enum result of what failed. The workers still run
+ * when it returns. */
+GSRELAY_CHECKED int control_server_run(struct control_server *server);
+
+void control_server_stop(struct control_server *server);
+
+/* Asks for evt=counters lines now. */
+void control_server_report(struct control_server *server);
+
+/* For link->wake_control. */
+void control_server_wake(void *server);
+
+/* Closes the sockets and frees everything. NULL is nothing. */
+void control_server_close(struct control_server *server);
+
+#endif
