@@ -11,6 +11,7 @@ else()
 endif()
 
 add_library(gsrelay_settings INTERFACE)
+target_compile_definitions(gsrelay_settings INTERFACE GSRELAY_VERSION="${PROJECT_VERSION}")
 target_include_directories(gsrelay_settings INTERFACE "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>")
 target_compile_options(gsrelay_settings INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wswitch-enum -Werror
