@@ -19,7 +19,7 @@ BEGIN {
     direction("^daemon/net/", "^(proto|daemon/os|daemon/net)/")
     direction("^daemon/log/", "^(proto|daemon/os|daemon/log)/")
     direction("^daemon/core/", "^(proto|daemon/core)/")
-    direction("^daemon/control/control_server", "^(proto|config|daemon/(os|net|log|core|control))/")
+    direction("^daemon/control/control_server", "^(proto|config|daemon/(os|net|log|core|control))/|^daemon/link\\.h")
     direction("^daemon/control/", "^(proto/|daemon/control/|daemon/core/message\\.h)")
     direction("^daemon/worker", "^(proto|config|daemon/(os|net|core))/|^daemon/[a-z_]*\\.h")
     direction("^daemon/", "^(proto|config|daemon/(os|net|log|core|control|service))/|^daemon/[a-z_]*\\.h")
@@ -36,7 +36,7 @@ BEGIN {
     ALLOCATIONS = "(^|[^A-Za-z0-9_])(malloc|calloc|realloc|free|aligned_alloc|strdup)[ ]*\\("
     GETTING = "(^|[^A-Za-z0-9_])(malloc|calloc|realloc|aligned_alloc|strdup)[ ]*\\("
     # Functions that may take memory: the ones that make a thing, and their helpers.
-    MAKERS = "(_init|_create|_open|_load|_main)$|^main$|^wmain$|^(allocate|create|init|make|open|narrow)_"
+    MAKERS = "(_init|_create|_open|_load|_main)$|^(main|wmain|allocate)$|^(allocate|create|init|make|open|narrow)_"
 }
 
 function direction(path_pattern, include_pattern) {

@@ -11,11 +11,11 @@ cd "$1" || exit 2
 export LC_ALL=C
 
 found=$(
-    find proto config daemon client tests -name '*.[ch]' 2>/dev/null | sort |
-        xargs awk -f "$here/tidy.awk"
+    find proto config daemon client tests -name '*.[ch]' -print0 2>/dev/null | sort -z |
+        xargs -0 awk -f "$here/tidy.awk"
     # The rules for every file. The patterns are written so that this file does not match itself.
-    find . \( -name build -o -name .git -o -name .cache \) -prune -o -type f -print | sort |
-        xargs grep -nIE '\.\./share[d]|(^|[^A-Za-z0-9_])/wor[k]/' /dev/null |
+    find . \( -name build -o -name .git -o -name .cache \) -prune -o -type f -print0 | sort -z |
+        xargs -0 grep -nIE '\.\./share[d]|(^|[^A-Za-z0-9_])/wor[k]/' /dev/null |
         sed 's|^\./\([^:]*\):\([0-9]*\):.*|machine \1:\2: names a place outside the tree|'
     find . \( -name build -o -name .git \) -prune -o -name '*.sh' -print | sort | while read -r script; do
         head -n 3 "$script" | grep -q '^# SPDX-License-Identifier: MIT$' ||
