@@ -121,7 +121,8 @@ void core_output_done(struct core *core, const struct output outputs[], unsigned
 /* The next event; false if there is none. The event is copied out. */
 bool core_event(struct core *core, struct event *out);
 
-/* When core_run_timers() or core_output() has to be called at the latest; UINT64_MAX = never. */
+/* When core_run_timers() or core_output() has to be called at the latest; 0 = now, UINT64_MAX =
+ * never. A timer that waits for room in the event ring stays due. */
 uint64_t core_next_deadline(const struct core *core);
 
 /* The slots with a validated path; the worker bounds a turn by them. */
@@ -129,6 +130,22 @@ uint32_t core_bound_count(const struct core *core);
 
 /* Whether a room with a tick exists, so that the worker waits with precision. */
 bool core_is_ticking(const struct core *core);
+
+/* The path of one member, from its PINGs. */
+struct core_member_stats {
+    uint64_t rtt_ns; /* Smoothed; 0 = not measured yet. */
+    uint64_t rtt_var_ns;
+    uint32_t loss_up_ppm; /* Lost of 1,000,000 datagrams, since the slot was made. */
+    uint32_t loss_down_ppm;
+    uint64_t highest_up; /* Sequences and datagrams that loss is made of. */
+    uint64_t received_up;
+    uint64_t highest_down; /* As the client said last. */
+    uint64_t received_down;
+};
+
+/* False if the slot is not bound, or is another's by now. */
+bool core_member_stats(const struct core *core, struct slot_ref slot,
+                       struct core_member_stats *out);
 
 /* Writes a copy of all counters and the gauges (slots, rooms, waiting deliveries) of this moment.
  */

@@ -15,8 +15,9 @@
  * rooms and slots are named by an index and a tag, and a name whose tag no longer fits is answered
  * or ignored, never followed.
  *
- * Every command that carries a request (all but COMMAND_DRAIN) is answered by exactly one event
- * with `answer` set and the same session and request; announcements to a room are events of their
+ * Every command but COMMAND_DRAIN is answered by exactly one event with `answer` set and the same
+ * session and request (a command with request 0 to a slot that is gone already is passed over: an
+ * EVENT_REMOVED has told of it); announcements to a room are events of their
  * own, which name their receivers. The answer to a request comes before the announcements that it
  * causes. */
 
@@ -85,13 +86,14 @@ enum event_type {
     EVENT_MEMBERSHIP,   /* Answer to CREATE, JOIN, ROOM_STATE: membership, members, metadata. */
     EVENT_DONE,         /* Answer: it is done. */
     EVENT_REFUSED,      /* Answer: reason, limit, retry_ms. */
-    EVENT_JOINED,       /* Announcement: member. */
+    EVENT_JOINED,       /* Announcement to all others: member. */
     EVENT_LEFT,         /* Announcement: member, reason. */
     EVENT_HOST_CHANGED, /* Announcement: host, host_epoch. */
     EVENT_METADATA,     /* Announcement: metadata. */
     EVENT_LOCKED,       /* Announcement: locked. */
     EVENT_NOTICE,       /* To one session: reason, limit, retry_ms. */
-    EVENT_REMOVED, /* To one session: reason. Its slot is free now. Not sent after its own LEAVE. */
+    EVENT_REMOVED, /* To one session: reason. Its slot is free now. Not after a LEAVE, whose answer
+                      says it. */
     EVENT_ROOM_CLOSED /* To the directory: `room` is gone, its code may be forgotten. No receivers.
                        */
 };

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/core/outbox.h"
+
+#include "daemon/core/core_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+struct ring_entry *outbox_ring(struct core *core, uint32_t room)
+{
+    return core->rings + (size_t)room * ROOM_RING_SIZE;
+}
+
+struct stream *outbox_stream(struct core *core, uint32_t room, uint32_t cell)
+{
+    const uint32_t slot = room_slot(core, room, cell >> core->stream_shift);
+
+    return slot_streams(core, slot) + (cell & ((1U << core->stream_shift) - 1));
+}
+
+static uint64_t *active_row(const struct core *core, uint32_t room)
+{
+    return core->room_active + (size_t)room * core->active_words;
+}
+
+uint32_t outbox_next(const struct core *core, uint32_t room, uint32_t from)
+{
+    const uint64_t *words = active_row(core, room);
+
+    for (uint32_t word = from / 64; word < core->active_words; word++) {
+        uint64_t bits = words[word];
+
+        if (word == from / 64) {
+            bits &= ~UINT64_C(0) << (from % 64);
+        }
+        if (bits != 0) {
+            return word * 64 + (uint32_t)__builtin_ctzll(bits);
+        }
+    }
+    return UINT32_MAX;
+}
+
+static void set_active(struct core *core, uint32_t room, uint32_t cell, bool is_active)
+{
+    uint64_t *word = &active_row(core, room)[cell / 64];
+    const uint64_t bit = UINT64_C(1) << (cell % 64);
+
+    *word = is_active ? *word | bit : *word & ~bit;
+}
+
+static uint32_t cell_of(const struct core *core, const struct slot *slot, unsigned place)
+{
+    return (uint32_t)slot->member << core->stream_shift | place;
+}
+
+/* The three ways in which deliveries of a room stop waiting, and the one in which they begin. */
+static void count_made(struct core *core, uint32_t room, const struct receivers *receivers)
+{
+    const unsigned bound = member_set_count(&receivers->bound);
+
+    core->counters.deliveries_made += bound + receivers->unbound;
+    core->counters.deliveries_waiting += bound;
+    core_drop(core, REASON_NOT_BOUND, receivers->unbound);
+    core->rooms[room].waiting += bound;
+}
+
+static void count_superseded(struct core *core, uint32_t room, unsigned count)
+{
+    core->counters.deliveries_superseded += count;
+    core->counters.deliveries_waiting -= count;
+    core->rooms[room].waiting -= count;
+}
+
+static void count_dropped(struct core *core, uint32_t room, enum reason reason, unsigned count)
+{
+    core_drop(core, reason, count);
+    core->counters.deliveries_waiting -= count;
+    core->rooms[room].waiting -= count;
+}
+
+static void count_taken(struct core *core, uint32_t room, unsigned count)
+{
+    core->waiting_sent += count;
+    core->rooms[room].waiting -= count;
+}
+
+static void release_ring(struct core *core, uint32_t room, unsigned place)
+{
+    struct ring_entry *entry = &outbox_ring(core, room)[place];
+
+    cell_put(&core->cells, entry->cell);
+    entry->cell = CELL_NONE;
+    entry->waiting = (struct member_set){{0}};
+    core->rooms[room].ring_waiting &= ~(UINT64_C(1) << place);
+}
+
+void outbox_put_ordered(struct core *core, uint32_t room_index, uint32_t slot,
+                        const struct record *record, const struct receivers *receivers)
+{
+    struct room *room = &core->rooms[room_index];
+    const unsigned place = (unsigned)(room->ring_next % ROOM_RING_SIZE);
+    struct ring_entry *entry = &outbox_ring(core, room_index)[place];
+
+    count_made(core, room_index, receivers);
+    if (member_set_is_empty(&receivers->bound)) {
+        return;
+    }
+    if ((room->ring_waiting >> place & 1) != 0) {
+        count_dropped(core, room_index, REASON_OVERRUN, member_set_count(&entry->waiting));
+        release_ring(core, room_index, place);
+    }
+    room->ring_next++;
+    room->ring_waiting |= UINT64_C(1) << place;
+    entry->cell = cell_take(&core->cells);
+    assert(entry->cell != CELL_NONE);
+    entry->waiting = receivers->bound;
+    entry->sender_id = core->slots[slot].member_id;
+    entry->size = record->size;
+    memcpy(cell_bytes(&core->cells, entry->cell), record->payload, record->size);
+}
+
+static void forget_retained(struct core *core, uint32_t room, struct stream *stream)
+{
+    if (stream->is_retained) {
+        core->rooms[room].retained_bytes -= stream->size;
+        stream->is_retained = false;
+    }
+}
+
+/* Gives the cell back when nothing needs it any more. */
+static void settle_stream(struct core *core, uint32_t room, uint32_t cell, struct stream *stream)
+{
+    const bool is_waited_for = !member_set_is_empty(&stream->waiting);
+
+    set_active(core, room, cell, is_waited_for);
+    if (!is_waited_for && !stream->is_retained && stream->cell != CELL_NONE) {
+        cell_put(&core->cells, stream->cell);
+        stream->cell = CELL_NONE;
+    }
+}
+
+static bool may_retain(const struct core *core, const struct room *room, uint16_t size)
+{
+    return room->retained_bytes + size <= core->limits.room_retained_bytes;
+}
+
+void outbox_put_latest(struct core *core, uint32_t slot_index, unsigned place,
+                       const struct record *record, uint64_t order,
+                       const struct receivers *receivers, uint64_t now_ns)
+{
+    const struct slot *slot = &core->slots[slot_index];
+    struct room *room = &core->rooms[slot->room];
+    struct stream *stream = slot_streams(core, slot_index) + place;
+
+    count_superseded(core, slot->room, member_set_count(&stream->waiting));
+    count_made(core, slot->room, receivers);
+    forget_retained(core, slot->room, stream);
+    if (record->is_retained) {
+        stream->is_retained = may_retain(core, room, record->size);
+        room->retained_bytes += stream->is_retained ? record->size : 0U;
+        core->counters.retained_beyond_bound += !stream->is_retained;
+    }
+    if (stream->cell == CELL_NONE) {
+        stream->cell = cell_take(&core->cells);
+        assert(stream->cell != CELL_NONE);
+    }
+    stream->waiting = receivers->bound;
+    stream->order = order;
+    stream->arrived_ns = now_ns;
+    stream->size = record->size;
+    memcpy(cell_bytes(&core->cells, stream->cell), record->payload, record->size);
+    settle_stream(core, slot->room, cell_of(core, slot, place), stream);
+}
+
+void outbox_replay(struct core *core, uint32_t slot_index)
+{
+    struct slot *slot = &core->slots[slot_index];
+    const struct room *room = &core->rooms[slot->room];
+    struct receivers receivers = {.bound = {{0}}};
+    unsigned member = member_set_next(&room->present, 0);
+
+    member_set_add(&receivers.bound, slot->member);
+    for (; member != MEMBER_NONE; member = member_set_next(&room->present, member + 1)) {
+        const uint32_t sender = room_slot(core, slot->room, member);
+        struct stream *streams = slot_streams(core, sender);
+
+        for (unsigned place = 0; place < core->limits.streams_per_member; place++) {
+            if (!streams[place].is_retained || member == slot->member) {
+                continue;
+            }
+            assert(!member_set_has(&streams[place].waiting, slot->member));
+            count_made(core, slot->room, &receivers);
+            core->counters.deliveries_replayed++;
+            member_set_add(&streams[place].waiting, slot->member);
+            set_active(core, slot->room, cell_of(core, &core->slots[sender], place), true);
+            slot->is_fresh = true;
+        }
+    }
+}
+
+static void remove_receiver(struct core *core, uint32_t room_index, unsigned member)
+{
+    struct room *room = &core->rooms[room_index];
+    struct ring_entry *ring = outbox_ring(core, room_index);
+    uint32_t cell = outbox_next(core, room_index, 0);
+
+    for (; cell != UINT32_MAX; cell = outbox_next(core, room_index, cell + 1)) {
+        struct stream *stream = outbox_stream(core, room_index, cell);
+
+        if (member_set_has(&stream->waiting, member)) {
+            member_set_remove(&stream->waiting, member);
+            count_dropped(core, room_index, REASON_RECEIVER_LEFT, 1);
+            settle_stream(core, room_index, cell, stream);
+        }
+    }
+    for (uint64_t places = room->ring_waiting; places != 0; places &= places - 1) {
+        const unsigned place = (unsigned)__builtin_ctzll(places);
+
+        if (member_set_has(&ring[place].waiting, member)) {
+            member_set_remove(&ring[place].waiting, member);
+            count_dropped(core, room_index, REASON_RECEIVER_LEFT, 1);
+            if (member_set_is_empty(&ring[place].waiting)) {
+                release_ring(core, room_index, place);
+            }
+        }
+    }
+}
+
+void outbox_remove(struct core *core, uint32_t slot_index)
+{
+    struct slot *slot = &core->slots[slot_index];
+    struct stream *streams = slot_streams(core, slot_index);
+
+    remove_receiver(core, slot->room, slot->member);
+    for (unsigned place = 0; place < core->limits.streams_per_member; place++) {
+        struct stream *stream = &streams[place];
+
+        if (slot->stream_ids[place] == 0) {
+            continue;
+        }
+        count_dropped(core, slot->room, REASON_SENDER_LEFT, member_set_count(&stream->waiting));
+        stream->waiting = (struct member_set){{0}};
+        forget_retained(core, slot->room, stream);
+        settle_stream(core, slot->room, cell_of(core, slot, place), stream);
+        slot->stream_ids[place] = 0;
+    }
+}
+
+void outbox_taken(struct core *core, uint32_t room, uint32_t cell, const struct member_set *members)
+{
+    struct stream *stream = outbox_stream(core, room, cell);
+    const struct member_set taken = member_set_both(&stream->waiting, members);
+
+    count_taken(core, room, member_set_count(&taken));
+    member_set_remove_all(&stream->waiting, members);
+    settle_stream(core, room, cell, stream);
+}
+
+void outbox_taken_ordered(struct core *core, uint32_t room, unsigned place,
+                          const struct member_set *members)
+{
+    struct ring_entry *entry = &outbox_ring(core, room)[place];
+    const struct member_set taken = member_set_both(&entry->waiting, members);
+
+    count_taken(core, room, member_set_count(&taken));
+    member_set_remove_all(&entry->waiting, members);
+    if (member_set_is_empty(&entry->waiting)) {
+        release_ring(core, room, place);
+    }
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/core/core_internal.h"
+
+#include "proto/body.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define NS_PER_US UINT64_C(1000)
+
+static void send_challenge(struct core *core, uint32_t index)
+{
+    const struct slot *slot = &core->slots[index];
+    uint8_t *room = batch_body(&core->batch);
+    uint8_t cookie[COOKIE_SIZE];
+
+    validate_cookie(&core->validate, core->limits.cookie_rotate_ns, &slot->challenge_path, index,
+                    slot->tag, core->now_ns, cookie);
+    body_challenge_write(room + DATAGRAM_HEAD_SIZE, cookie);
+    batch_add(core, index, &slot->challenge_path, DATAGRAM_CHALLENGE, room, BODY_CHALLENGE_SIZE, 0);
+}
+
+static void send_bound(struct core *core, uint32_t index)
+{
+    const struct slot *slot = &core->slots[index];
+    uint8_t *room = batch_body(&core->batch);
+
+    body_bound_write(room + DATAGRAM_HEAD_SIZE, &slot->path.peer);
+    batch_add(core, index, &slot->path, DATAGRAM_BOUND, room, BODY_BOUND_SIZE, 0);
+}
+
+static void send_pong(struct core *core, uint32_t index)
+{
+    struct slot *slot = &core->slots[index];
+    uint8_t *room = batch_body(&core->batch);
+    const uint64_t delay_us = (core->now_ns - slot->ping_came_ns) / NS_PER_US;
+    const struct body_ping pong = {
+        .client_time_us = slot->ping_client_us,
+        .relay_time_us = core->now_ns / NS_PER_US,
+        .delay_us = delay_us < UINT32_MAX ? (uint32_t)delay_us : UINT32_MAX,
+        .highest = slot->replay.highest,
+        .received = slot->received,
+    };
+
+    slot->quality.pong_us = pong.relay_time_us;
+    body_ping_write(room + DATAGRAM_HEAD_SIZE, &pong);
+    batch_add(core, index, &slot->path, DATAGRAM_PONG, room, BODY_PONG_SIZE, 0);
+}
+
+static void send_probe(struct core *core, uint32_t index)
+{
+    uint8_t *room = batch_body(&core->batch);
+
+    body_probe_write(room + DATAGRAM_HEAD_SIZE);
+    batch_add(core, index, &core->slots[index].probe_path, DATAGRAM_PROBE, room, BODY_PROBE_SIZE,
+              0);
+}
+
+/* The BYE was sealed when the slot ended: its key is gone. */
+static void send_bye(struct core *core, uint32_t index)
+{
+    const struct slot *slot = &core->slots[index];
+    struct batch *batch = &core->batch;
+    const unsigned place = batch->count++;
+    uint8_t *bytes = batch_body(batch);
+
+    memcpy(bytes, slot->bye, sizeof(slot->bye));
+    batch->notes[place] = (struct batch_note){.type = DATAGRAM_BYE};
+    batch->outputs[place] = (struct output){.path = slot->path,
+                                            .head = bytes,
+                                            .body = bytes + DATAGRAM_HEAD_SIZE,
+                                            .tag = bytes + DATAGRAM_HEAD_SIZE + BODY_BYE_SIZE,
+                                            .head_size = DATAGRAM_HEAD_SIZE,
+                                            .body_size = BODY_BYE_SIZE,
+                                            .tag_size = DATAGRAM_TAG_SIZE};
+    slot_release(core, index);
+}
+
+static void send_answer(struct core *core, uint32_t index, enum slot_answer answer)
+{
+    switch (answer) {
+    case ANSWER_CHALLENGE:
+        send_challenge(core, index);
+        break;
+    case ANSWER_BOUND:
+        send_bound(core, index);
+        break;
+    case ANSWER_PONG:
+        send_pong(core, index);
+        break;
+    case ANSWER_PROBE:
+        send_probe(core, index);
+        break;
+    case ANSWER_BYE:
+        send_bye(core, index);
+        break;
+    }
+}
+
+static bool is_full(const struct batch *batch)
+{
+    return batch->count == batch->capacity || batch->bodies == OUTPUTS_MAX;
+}
+
+static void send_answers(struct core *core)
+{
+    while (core->answers.count > 0 && !is_full(&core->batch)) {
+        const uint32_t index = place_list_take(&core->answers);
+        struct slot *slot = &core->slots[index];
+
+        /* Lowest bit first. */
+        while (slot->answers != 0 && !is_full(&core->batch)) {
+            const unsigned answer = slot->answers & -(unsigned)slot->answers;
+
+            slot->answers &= (uint8_t)~answer;
+            send_answer(core, index, (enum slot_answer)answer);
+        }
+        if (slot->answers != 0) {
+            place_list_prepend(&core->answers, index);
+        }
+    }
+}
+
+/* Rooms whose tick has come join those that are flushed each turn. */
+static void queue_due_rooms(struct core *core)
+{
+    uint32_t index = 0;
+
+    while (timer_take_due(&core->flush_timers, core->now_ns, &index)) {
+        struct room *room = &core->rooms[index];
+        const uint64_t late_ns = core->now_ns - room->flush_due_ns;
+
+        assert(room->flush == FLUSH_TIMED);
+        if (late_ns > core->counters.flush_late_ns_max) {
+            core->counters.flush_late_ns_max = late_ns;
+        }
+        room->flush = FLUSH_QUEUED;
+        place_list_append(&core->dirty, index);
+    }
+}
+
+static void flush_rooms(struct core *core)
+{
+    while (core->dirty.count > 0 && !is_full(&core->batch)) {
+        const uint32_t index = place_list_take(&core->dirty);
+        struct room *room = &core->rooms[index];
+
+        if (room->flush != FLUSH_QUEUED) {
+            continue; /* The room was closed, or opened anew, since. */
+        }
+        if (!pack_room(core, index, core->now_ns)) {
+            place_list_prepend(&core->dirty, index);
+            return;
+        }
+        room->flush = FLUSH_NONE;
+        core->counters.flushes++;
+    }
+}
+
+unsigned core_output(struct core *core, struct output outputs[], unsigned capacity, uint64_t now_ns)
+{
+    struct batch *batch = &core->batch;
+
+    core->now_ns = now_ns;
+    batch->outputs = outputs;
+    batch->capacity = capacity < OUTPUTS_MAX ? capacity : OUTPUTS_MAX;
+    batch->count = 0;
+    batch->bodies = 0;
+    send_answers(core);
+    queue_due_rooms(core);
+    flush_rooms(core);
+    return batch->count;
+}
+
+static void count_outcome(struct core *core, const struct output *output,
+                          const struct batch_note *note)
+{
+    core->counters.deliveries_waiting -= note->deliveries;
+    core->waiting_sent -= note->deliveries;
+    switch (output->result) {
+    case OUTPUT_SENT:
+        core->counters.deliveries_sent += note->deliveries;
+        core->counters.datagrams_sent[note->type]++;
+        core->counters.bytes_sent +=
+            (uint64_t)output->head_size + output->body_size + output->tag_size;
+        break;
+    case OUTPUT_FULL:
+        core_drop(core, REASON_SEND_FULL, note->deliveries);
+        break;
+    case OUTPUT_FAILED:
+        core_drop(core, REASON_SEND_ERROR, note->deliveries);
+        break;
+    }
+}
+
+void core_output_done(struct core *core, const struct output outputs[], unsigned count)
+{
+    assert(count == core->batch.count);
+    for (unsigned index = 0; index < count; index++) {
+        count_outcome(core, &outputs[index], &core->batch.notes[index]);
+    }
+    core->batch.count = 0;
+    assert(core->waiting_sent == 0);
+}

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/core/core_internal.h"
+
+#include "proto/limits.h"
+#include "proto/record.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+
+/* A record that waits: a cell of the room, or a place of its ring with RING_BIT. */
+#define RING_BIT UINT32_C(0x80000000)
+
+size_t batch_bodies_size(size_t max_datagram)
+{
+    return OUTPUTS_MAX * ((max_datagram + 63) / 64 * 64);
+}
+
+void batch_init(struct batch *batch, void *bodies, size_t max_datagram)
+{
+    batch->body_bytes = bodies;
+    batch->body_stride = (max_datagram + 63) / 64 * 64;
+}
+
+uint8_t *batch_body(struct batch *batch)
+{
+    assert(batch->bodies < OUTPUTS_MAX);
+    return batch->body_bytes + batch->bodies++ * batch->body_stride;
+}
+
+/* Outputs that still fit, each with a body of its own. */
+static unsigned batch_left(const struct batch *batch)
+{
+    const unsigned outputs = batch->capacity - batch->count;
+    const unsigned bodies = OUTPUTS_MAX - batch->bodies;
+
+    return outputs < bodies ? outputs : bodies;
+}
+
+void batch_add(struct core *core, uint32_t slot_index, const struct path *path,
+               enum datagram_type type, uint8_t *room, size_t body_size, unsigned deliveries)
+{
+    struct batch *batch = &core->batch;
+    const unsigned index = batch->count++;
+    struct slot *slot = &core->slots[slot_index];
+    const struct datagram_head head = slot_next_head(slot, slot_index, type);
+
+    assert(index < batch->capacity);
+    datagram_seal_shared(&head, slot->key_down, room, body_size, batch->heads[index],
+                         batch->tags[index]);
+    batch->notes[index].type = (uint8_t)type;
+    batch->notes[index].deliveries = (uint8_t)deliveries;
+    batch->outputs[index] = (struct output){.path = *path,
+                                            .head = batch->heads[index],
+                                            .body = room + DATAGRAM_HEAD_SIZE,
+                                            .tag = batch->tags[index],
+                                            .head_size = DATAGRAM_HEAD_SIZE,
+                                            .body_size = (uint16_t)body_size,
+                                            .tag_size = DATAGRAM_TAG_SIZE};
+}
+
+/* One packing of a room. */
+struct packing {
+    struct core *core;
+    uint32_t room_index;
+    struct room *room;
+    struct ring_entry *ring;
+    uint64_t now_ns;
+    struct member_set waiting; /* Members that something waits for, without those served. */
+};
+
+/* What the packer has to know about a record that waits. */
+struct item {
+    const struct member_set *waiting;
+    unsigned owner; /* MEMBER_NONE if it has left. */
+    struct record record;
+};
+
+static uint32_t age_ms(const struct packing *packing, const struct stream *stream)
+{
+    const uint64_t age = (packing->now_ns - stream->arrived_ns) / NS_PER_MS;
+
+    return age < UINT32_MAX ? (uint32_t)age : UINT32_MAX;
+}
+
+static struct item item_of_ring(const struct packing *packing, unsigned place)
+{
+    const struct ring_entry *entry = &packing->ring[place];
+
+    return (struct item){.waiting = &entry->waiting,
+                         .owner = room_member(packing->core, packing->room_index, entry->sender_id),
+                         .record = {.member = entry->sender_id,
+                                    .size = entry->size,
+                                    .payload = cell_bytes(&packing->core->cells, entry->cell)}};
+}
+
+static struct item item_of_cell(const struct packing *packing, uint32_t cell)
+{
+    struct core *core = packing->core;
+    const unsigned owner = cell >> core->stream_shift;
+    const struct slot *slot = &core->slots[room_slot(core, packing->room_index, owner)];
+    const struct stream *stream = outbox_stream(core, packing->room_index, cell);
+
+    return (struct item){
+        .waiting = &stream->waiting,
+        .owner = owner,
+        .record = {.member = slot->member_id,
+                   .stream = slot->stream_ids[cell & ((1U << core->stream_shift) - 1)],
+                   .is_retained = stream->is_retained,
+                   .age_ms = stream->is_retained ? age_ms(packing, stream) : 0,
+                   .size = stream->size,
+                   .payload = cell_bytes(&core->cells, stream->cell)}};
+}
+
+static struct item item_of(const struct packing *packing, uint32_t id)
+{
+    return (id & RING_BIT) != 0 ? item_of_ring(packing, id & ~RING_BIT) : item_of_cell(packing, id);
+}
+
+/* A walk over what waits: the ring, oldest first, then the cells, from the rotor on and around. */
+struct walk {
+    unsigned ring_done; /* Places of the ring behind it. */
+    uint32_t cell;      /* The next one to look at. */
+    bool has_wrapped;
+};
+
+static struct walk walk_begin(const struct packing *packing)
+{
+    return (struct walk){.cell = packing->room->rotor};
+}
+
+static bool walk_next(const struct packing *packing, struct walk *walk, uint32_t *out_id)
+{
+    const struct room *room = packing->room;
+    uint32_t cell = 0;
+
+    while (walk->ring_done < ROOM_RING_SIZE) {
+        const unsigned place = (unsigned)((room->ring_next + walk->ring_done) % ROOM_RING_SIZE);
+
+        if (room->ring_waiting == 0) {
+            walk->ring_done = ROOM_RING_SIZE;
+            break;
+        }
+        walk->ring_done++;
+        if ((room->ring_waiting >> place & 1) != 0) {
+            *out_id = place | RING_BIT;
+            return true;
+        }
+    }
+    cell = outbox_next(packing->core, packing->room_index, walk->cell);
+    if (cell == UINT32_MAX && !walk->has_wrapped) {
+        walk->has_wrapped = true;
+        cell = outbox_next(packing->core, packing->room_index, 0);
+    }
+    if (cell == UINT32_MAX || (walk->has_wrapped && cell >= room->rotor)) {
+        return false;
+    }
+    walk->cell = cell + 1;
+    *out_id = cell;
+    return true;
+}
+
+static size_t size_down(const struct record *record)
+{
+    return record_size(RECORD_DOWN, record->is_retained, record->size);
+}
+
+static void find_waiting(struct packing *packing)
+{
+    struct walk walk = walk_begin(packing);
+    uint32_t id = 0;
+
+    packing->waiting = (struct member_set){{0}};
+    while (walk_next(packing, &walk, &id)) {
+        const struct item item = item_of(packing, id);
+
+        member_set_add_all(&packing->waiting, item.waiting);
+    }
+}
+
+/* The members that wait for the same as `first`, apart from what each has sent itself.
+ *
+ * For each record the group falls into those who wait for it and those who do not and have not sent
+ * it; where both are there, the side on which `first` stands stays (or the larger one, if `first`
+ * has sent it). What stays agrees on every record, whatever is taken away later. */
+static struct member_set find_group(const struct packing *packing, unsigned first)
+{
+    struct member_set group = packing->waiting;
+    struct walk walk = walk_begin(packing);
+    uint32_t id = 0;
+
+    while (walk_next(packing, &walk, &id)) {
+        const struct item item = item_of(packing, id);
+        const struct member_set with = member_set_both(&group, item.waiting);
+        struct member_set without = group;
+        bool keeps_with = member_set_has(item.waiting, first);
+
+        member_set_remove_all(&without, item.waiting);
+        if (item.owner == first) {
+            keeps_with = member_set_count(&with) >= member_set_count(&without);
+        }
+        if (item.owner != MEMBER_NONE) {
+            member_set_remove(&without, item.owner);
+        }
+        if (!member_set_is_empty(&with) && !member_set_is_empty(&without)) {
+            member_set_remove_all(&group, keeps_with ? &without : &with);
+        }
+    }
+    return group;
+}
+
+/* Whether a record belongs into the bodies that `group` shares. */
+static bool is_common(const struct item *item, const struct member_set *group)
+{
+    const struct member_set with = member_set_both(item->waiting, group);
+
+    return !member_set_is_empty(&with);
+}
+
+/* Takes those out of a group for whom sharing does not pay, or who need an order of their own. */
+static void thin_group(const struct packing *packing, struct member_set *group)
+{
+    struct walk walk = walk_begin(packing);
+    size_t own_bytes[CORE_MEMBERS_MAX + 1] = {0}; /* The last is for senders that left. */
+    size_t common_bytes = 0;
+    uint32_t id = 0;
+
+    while (walk_next(packing, &walk, &id)) {
+        const struct item item = item_of(packing, id);
+
+        if (is_common(&item, group)) {
+            common_bytes += size_down(&item.record);
+            own_bytes[item.owner] += size_down(&item.record);
+        }
+    }
+    for (unsigned member = member_set_next(group, 0); member != MEMBER_NONE;
+         member = member_set_next(group, member + 1)) {
+        const uint32_t slot = room_slot(packing->core, packing->room_index, member);
+
+        if (own_bytes[member] * SHARED_OWN_PART_MAX > common_bytes ||
+            packing->core->slots[slot].is_fresh) {
+            member_set_remove(group, member);
+        }
+    }
+}
+
+static void take(const struct packing *packing, uint32_t id, const struct member_set *members)
+{
+    if ((id & RING_BIT) != 0) {
+        outbox_taken_ordered(packing->core, packing->room_index, id & ~RING_BIT, members);
+    } else {
+        outbox_taken(packing->core, packing->room_index, id, members);
+    }
+}
+
+struct shared_body {
+    uint8_t *room;
+    size_t size;
+    unsigned records;
+    uint8_t own[CORE_MEMBERS_MAX]; /* Records in it by who sent them. */
+};
+
+struct shared {
+    unsigned body_count;
+    unsigned id_count;
+    struct shared_body bodies[SHARED_BODIES_MAX];
+    uint32_t ids[SHARED_BODIES_MAX * RECORDS_MAX];
+};
+
+static size_t body_capacity(const struct core *core)
+{
+    return core->limits.max_datagram - DATAGRAM_OVERHEAD;
+}
+
+static void begin_shared_body(struct packing *packing, struct shared *shared,
+                              struct record_writer *writer)
+{
+    struct shared_body *body = &shared->bodies[shared->body_count++];
+
+    memset(body, 0, sizeof(*body));
+    body->room = batch_body(&packing->core->batch);
+    record_writer_init(writer, RECORD_DOWN, body->room + DATAGRAM_HEAD_SIZE,
+                       body_capacity(packing->core));
+}
+
+/* Packs what the group waits for into as many bodies as one member may get at a time. Returns false
+ * when these do not fit the batch. */
+static bool build_shared(struct packing *packing, const struct member_set *group,
+                         struct shared *shared)
+{
+    const struct batch *batch = &packing->core->batch;
+    const unsigned bodies_max =
+        batch->capacity < SHARED_BODIES_MAX ? batch->capacity : SHARED_BODIES_MAX;
+    struct record_writer writer = {0};
+    struct walk walk = walk_begin(packing);
+    uint32_t id = 0;
+
+    shared->body_count = 0;
+    shared->id_count = 0;
+    while (walk_next(packing, &walk, &id)) {
+        const struct item item = item_of(packing, id);
+        struct shared_body *body = NULL;
+
+        if (!is_common(&item, group)) {
+            continue;
+        }
+        if (shared->body_count == 0 || !record_write(&writer, &item.record)) {
+            if (shared->body_count == bodies_max) {
+                break;
+            }
+            if (batch_left(batch) <= shared->body_count) {
+                return false;
+            }
+            begin_shared_body(packing, shared, &writer);
+            if (!record_write(&writer, &item.record)) {
+                assert(!"a record was admitted that fits no datagram");
+            }
+        }
+        body = &shared->bodies[shared->body_count - 1];
+        body->size = writer.size;
+        body->records++;
+        if (item.owner != MEMBER_NONE) {
+            body->own[item.owner]++;
+        }
+        shared->ids[shared->id_count++] = id;
+    }
+    return true;
+}
+
+/* Gives shared bodies to as many members of the group as fit the batch. Returns false when that is
+ * none. */
+static bool send_shared(struct packing *packing, const struct member_set *group)
+{
+    struct core *core = packing->core;
+    struct batch *batch = &core->batch;
+    struct member_set served = {{0}};
+    struct shared shared;
+
+    if (!build_shared(packing, group, &shared)) {
+        batch->bodies -= shared.body_count;
+        return false;
+    }
+    for (unsigned member = member_set_next(group, 0);
+         member != MEMBER_NONE && batch->capacity - batch->count >= shared.body_count;
+         member = member_set_next(group, member + 1)) {
+        const uint32_t slot = room_slot(core, packing->room_index, member);
+
+        member_set_add(&served, member);
+        for (unsigned index = 0; index < shared.body_count; index++) {
+            const struct shared_body *body = &shared.bodies[index];
+
+            if (body->own[member] < body->records) {
+                batch_add(core, slot, &core->slots[slot].path, DATAGRAM_DATA, body->room,
+                          body->size, body->records - body->own[member]);
+            }
+        }
+    }
+    for (unsigned index = 0; index < shared.id_count; index++) {
+        take(packing, shared.ids[index], &served);
+    }
+    member_set_remove_all(&packing->waiting, &served);
+    return true;
+}
+
+/* Which records go into a pass over what waits for one member. */
+enum pass { PASS_RETAINED, PASS_ALL };
+
+/* Returns false when the body is full. */
+static bool write_own(struct packing *packing, unsigned member, enum pass pass,
+                      struct record_writer *writer)
+{
+    struct walk walk = walk_begin(packing);
+    struct member_set self = {{0}};
+    uint32_t id = 0;
+
+    member_set_add(&self, member);
+    while (walk_next(packing, &walk, &id)) {
+        const struct item item = item_of(packing, id);
+
+        if (!member_set_has(item.waiting, member) ||
+            (pass == PASS_RETAINED && !item.record.is_retained)) {
+            continue;
+        }
+        if (!record_write(writer, &item.record)) {
+            return false;
+        }
+        take(packing, id, &self);
+    }
+    return true;
+}
+
+/* One body with what waits for one member; false if nothing does any more. */
+static bool send_own(struct packing *packing, unsigned member)
+{
+    struct core *core = packing->core;
+    const uint32_t slot_index = room_slot(core, packing->room_index, member);
+    struct slot *slot = &core->slots[slot_index];
+    uint8_t *room = batch_body(&core->batch);
+    struct record_writer writer;
+
+    record_writer_init(&writer, RECORD_DOWN, room + DATAGRAM_HEAD_SIZE, body_capacity(core));
+    if (!slot->is_fresh || write_own(packing, member, PASS_RETAINED, &writer)) {
+        (void)write_own(packing, member, PASS_ALL, &writer);
+    }
+    if (writer.count == 0) {
+        core->batch.bodies--;
+        slot->is_fresh = false;
+        return false;
+    }
+    batch_add(core, slot_index, &slot->path, DATAGRAM_DATA, room, writer.size, writer.count);
+    return true;
+}
+
+/* Serves one member, with its group if it has one. Returns false when the batch is full. */
+static bool serve(struct packing *packing, unsigned member)
+{
+    struct member_set group = find_group(packing, member);
+
+    thin_group(packing, &group);
+    if (member_set_has(&group, member) && member_set_count(&group) >= 2) {
+        return send_shared(packing, &group);
+    }
+    while (batch_left(&packing->core->batch) > 0) {
+        if (!send_own(packing, member)) {
+            member_set_remove(&packing->waiting, member);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The cell with which the next flush begins: the one behind that with which this one does. */
+static uint32_t turned_rotor(const struct packing *packing)
+{
+    const uint32_t room = packing->room_index;
+    uint32_t cell = outbox_next(packing->core, room, packing->room->rotor);
+
+    if (cell == UINT32_MAX) {
+        cell = outbox_next(packing->core, room, 0);
+    }
+    return cell == UINT32_MAX ? packing->room->rotor : cell + 1;
+}
+
+bool pack_room(struct core *core, uint32_t room_index, uint64_t now_ns)
+{
+    struct packing packing = {.core = core,
+                              .room_index = room_index,
+                              .room = &core->rooms[room_index],
+                              .ring = outbox_ring(core, room_index),
+                              .now_ns = now_ns};
+    const uint32_t rotor = turned_rotor(&packing);
+
+    while (packing.room->waiting > 0) {
+        unsigned member = 0;
+
+        find_waiting(&packing);
+        for (member = member_set_next(&packing.waiting, 0); member != MEMBER_NONE;
+             member = member_set_next(&packing.waiting, member)) {
+            if (!serve(&packing, member)) {
+                return packing.room->waiting == 0;
+            }
+        }
+    }
+    packing.room->rotor = rotor;
+    return true;
+}

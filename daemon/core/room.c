@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/core/core_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define NS_PER_US UINT64_C(1000)
+
+static size_t row(const struct core *core, uint32_t index)
+{
+    return (size_t)index * core->limits.members_per_room_max;
+}
+
+uint32_t room_open(struct core *core, const struct command *command, uint64_t now_ns)
+{
+    const uint32_t index = pool_take(&core->room_pool);
+    struct room *room = NULL;
+    uint32_t tag = 0;
+
+    assert(command->members_max >= 1 && command->members_max <= core->limits.members_per_room_max);
+    assert(command->code_size <= CORE_CODE_MAX && command->metadata_size <= CORE_METADATA_MAX);
+    if (index == POOL_NONE) {
+        return POOL_NONE;
+    }
+    room = &core->rooms[index];
+    assert(room->state == ROOM_FREE);
+    tag = room->tag + 1;
+    memset(room, 0, sizeof(*room));
+    memset(outbox_ring(core, index), 0, ROOM_RING_SIZE * sizeof(struct ring_entry));
+    room->state = ROOM_OPEN;
+    room->tag = tag == 0 ? 1 : tag;
+    room->members_max = command->members_max;
+    room->host = MEMBER_NONE;
+    room->tick_us = command->tick_us;
+    core->ticking_count += room->tick_us > 0;
+    room->is_locked = command->locked;
+    room->made_ns = now_ns;
+    room->empty_ns = now_ns;
+    room->code_size = command->code_size;
+    memcpy(room->code, command->code, command->code_size);
+    room->metadata_size = command->metadata_size;
+    memcpy(room->metadata, command->metadata, command->metadata_size);
+    return index;
+}
+
+struct room *room_find(struct core *core, struct room_ref name)
+{
+    struct room *room = NULL;
+
+    if (name.index >= core->limits.rooms_max) {
+        return NULL;
+    }
+    room = &core->rooms[name.index];
+    return room->state == ROOM_OPEN && room->tag == name.tag ? room : NULL;
+}
+
+void room_free(struct core *core, uint32_t index)
+{
+    struct room *room = &core->rooms[index];
+    struct ring_entry *ring = outbox_ring(core, index);
+
+    assert(room->state != ROOM_FREE && room->member_count == 0 && room->waiting == 0);
+    for (unsigned place = 0; place < ROOM_RING_SIZE; place++) {
+        assert(member_set_is_empty(&ring[place].waiting));
+    }
+    (void)ring;
+    timer_clear(&core->timers, core->limits.slots_max + index);
+    timer_clear(&core->flush_timers, index);
+    core->ticking_count -= room->tick_us > 0;
+    room->state = ROOM_FREE;
+    room->flush = FLUSH_NONE;
+    pool_put(&core->room_pool, index);
+}
+
+struct room_ref room_name(const struct core *core, uint32_t index)
+{
+    return (struct room_ref){.index = index, .tag = core->rooms[index].tag};
+}
+
+uint32_t room_slot(const struct core *core, uint32_t index, unsigned member)
+{
+    assert(member_set_has(&core->rooms[index].present, member));
+    return core->room_slots[row(core, index) + member];
+}
+
+unsigned room_member_by_age(const struct core *core, uint32_t index, unsigned position)
+{
+    assert(position < core->rooms[index].member_count);
+    return core->room_ages[row(core, index) + position];
+}
+
+static uint16_t make_id(uint8_t generation, unsigned member)
+{
+    return (uint16_t)((unsigned)generation << 8 | member);
+}
+
+uint16_t room_member_id(const struct core *core, uint32_t index, unsigned member)
+{
+    if (member == MEMBER_NONE) {
+        return 0;
+    }
+    return core->slots[room_slot(core, index, member)].member_id;
+}
+
+unsigned room_member(const struct core *core, uint32_t index, uint16_t member_id)
+{
+    const struct room *room = &core->rooms[index];
+    const unsigned member = member_id & 0xFF;
+
+    if (!member_set_has(&room->present, member) ||
+        room_member_id(core, index, member) != member_id) {
+        return MEMBER_NONE;
+    }
+    return member;
+}
+
+void room_set_host(struct core *core, uint32_t index, unsigned member)
+{
+    struct room *room = &core->rooms[index];
+
+    room->host = (uint16_t)member;
+    room->host_epoch++;
+}
+
+static unsigned find_free(const struct room *room)
+{
+    unsigned member = room->next_member;
+
+    assert(room->member_count < room->members_max);
+    while (member_set_has(&room->present, member)) {
+        member = (member + 1) % room->members_max;
+    }
+    return member;
+}
+
+void room_add(struct core *core, uint32_t index, uint32_t slot_index)
+{
+    struct room *room = &core->rooms[index];
+    struct slot *slot = &core->slots[slot_index];
+    const unsigned member = find_free(room);
+    uint8_t *generation = &core->room_generations[row(core, index) + member];
+
+    *generation = *generation >= GENERATION_LAST ? 1 : (uint8_t)(*generation + 1);
+    slot->room = index;
+    slot->member = (uint16_t)member;
+    slot->member_id = make_id(*generation, member);
+    core->room_slots[row(core, index) + member] = slot_index;
+    core->room_ages[row(core, index) + room->member_count] = (uint8_t)member;
+    member_set_add(&room->present, member);
+    room->member_count++;
+    room->next_member = (uint16_t)((member + 1) % room->members_max);
+    if (room->member_count == 1) {
+        room_set_host(core, index, member);
+    }
+    room_set_timer(core, index);
+}
+
+static void forget_age(struct core *core, uint32_t index, unsigned member)
+{
+    const struct room *room = &core->rooms[index];
+    uint8_t *ages = &core->room_ages[row(core, index)];
+    unsigned position = 0;
+
+    while (ages[position] != member) {
+        position++;
+        assert(position < room->member_count);
+    }
+    memmove(ages + position, ages + position + 1, room->member_count - position - 1);
+}
+
+struct room_change room_remove(struct core *core, uint32_t index, unsigned member, uint64_t now_ns)
+{
+    struct room *room = &core->rooms[index];
+    struct room_change change = {false};
+
+    outbox_remove(core, room_slot(core, index, member));
+    forget_age(core, index, member);
+    member_set_remove(&room->present, member);
+    member_set_remove(&room->bound, member);
+    room->member_count--;
+    if (room->member_count == 0) {
+        room->empty_ns = now_ns;
+        room->host = MEMBER_NONE;
+    } else if (room->host == member) {
+        room_set_host(core, index, room_member_by_age(core, index, 0));
+        change.has_new_host = true;
+    }
+    room_set_timer(core, index);
+    return change;
+}
+
+/* The first moment after now_ns that is a multiple of the tick, seen from the room's phase. Phases
+ * are spread over the tick by the golden ratio, so that rooms do not all flush at once. */
+static uint64_t next_tick(uint32_t index, uint64_t tick_ns, uint64_t now_ns)
+{
+    const uint64_t fraction = (uint32_t)(index * UINT32_C(2654435769));
+    const uint64_t phase_ns = (tick_ns * fraction) >> 32;
+
+    return now_ns + tick_ns - (now_ns + tick_ns - phase_ns) % tick_ns;
+}
+
+void room_touch(struct core *core, uint32_t index, uint64_t now_ns)
+{
+    struct room *room = &core->rooms[index];
+
+    if (room->flush != FLUSH_NONE) {
+        return;
+    }
+    if (room->tick_us == 0) {
+        room->flush = FLUSH_QUEUED;
+        place_list_append(&core->dirty, index);
+        return;
+    }
+    room->flush = FLUSH_TIMED;
+    room->flush_due_ns = next_tick(index, room->tick_us * NS_PER_US, now_ns);
+    timer_set(&core->flush_timers, index, room->flush_due_ns);
+}
+
+void room_set_timer(struct core *core, uint32_t index)
+{
+    const struct room *room = &core->rooms[index];
+    uint64_t deadline_ns = UINT64_MAX;
+
+    if (room->state == ROOM_CLOSING) {
+        deadline_ns = core->now_ns;
+    } else if (core->limits.room_age_max_ns != 0) {
+        deadline_ns = room->made_ns + core->limits.room_age_max_ns;
+    }
+    if (room->member_count == 0 && room->empty_ns + core->limits.room_empty_ttl_ns < deadline_ns) {
+        deadline_ns = room->empty_ns + core->limits.room_empty_ttl_ns;
+    }
+    if (deadline_ns == UINT64_MAX) {
+        timer_clear(&core->timers, core->limits.slots_max + index);
+    } else {
+        timer_set(&core->timers, core->limits.slots_max + index, deadline_ns);
+    }
+}
