@@ -12,5 +12,5 @@ const char *result_name(int result)
     if (result > 0) {
         return names[0];
     }
-    return -result < count ? names[-result] : "unknown";
+    return result > -count ? names[-result] : "unknown";
 }
