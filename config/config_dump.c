@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/config_keys.h"
+#include "config/config_lines.h"
 #include "config/config_report.h"
 #include "config/config_text.h"
 #include "config/config_value.h"
@@ -99,6 +100,10 @@ static void print_entry(const struct output *output, const char *before,
 {
     const char *quote = needs_quotes(value) ? "\"" : "";
 
+    if (strlen(key->name) + strlen(" = \"\"") + strlen(value) > CONFIG_LINE_MAX) {
+        print(output,
+              "# Too long for a line of relay.ini: give it in the environment or by --set.\n");
+    }
     print(output, "%s%s =%s%s%s%s\n", before, key->name, *value == '\0' ? "" : " ", quote, value,
           quote);
 }

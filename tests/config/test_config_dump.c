@@ -92,6 +92,20 @@ static void dump__sources__stand_above_the_values(void **state)
     assert_true(has_text("# default\nadvertise =\n"));
 }
 
+static void dump__a_value_that_no_line_holds__is_marked(void **state)
+{
+    static struct config config;
+
+    (void)state;
+    config_defaults(&config);
+    (void)dump_of(&config, &dumped);
+    assert_false(has_text("Too long"));
+    memset(config.values.auth.secret_file, 'p', 300);
+    (void)dump_of(&config, &dumped);
+    assert_true(has_text("\n# Too long for a line of relay.ini: give it in the environment or by "
+                         "--set.\nsecret_file = ppp"));
+}
+
 static void dump__a_path_of_the_file__is_cut_to_its_name(void **state)
 {
     static struct config config;
@@ -196,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dump__read_back__gives_equal_values),
         cmocka_unit_test(dump__sources__stand_above_the_values),
+        cmocka_unit_test(dump__a_value_that_no_line_holds__is_marked),
         cmocka_unit_test(dump__a_path_of_the_file__is_cut_to_its_name),
         cmocka_unit_test(defaults__read_back__are_the_defaults),
         cmocka_unit_test(defaults__uncommented__are_the_defaults),
