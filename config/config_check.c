@@ -106,8 +106,7 @@ static void check_ports(struct config_loader *loader)
     const struct config_udp *udp = &loader->config.values.udp;
     char text[CONFIG_MESSAGE_TEXT_SIZE];
 
-    if (loader->is_bad[port] || loader->is_bad[workers] || udp->port == 0 ||
-        udp->port + udp->workers - 1 <= 65535) {
+    if (loader->is_bad[port] || loader->is_bad[workers] || udp->port + udp->workers - 1 <= 65535) {
         return;
     }
     (void)snprintf(text, sizeof(text),

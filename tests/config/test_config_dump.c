@@ -54,7 +54,7 @@ static void dump__read_back__gives_equal_values(void **state)
         "auth.secret_file= a ;b#c # d", "auth.mode=ticket",         "log.level=debug",
         "room.tick_default=1ms",        "control.no_delay=no",      "limits.client_bytes_s=777",
         "limits.max_clients=100",       "room.max_age=90m",         NULL};
-    static const char *const paths[] = {"auth.secret_file=#x", NULL};
+    static const char *const paths[] = {"auth.secret_file=a #x", NULL};
     static const char *const *const sets[] = {none, some, paths};
     size_t changed[CONFIG_KEYS_MAX];
 

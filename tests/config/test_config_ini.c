@@ -169,7 +169,7 @@ static void value__that_would_be_cut__is_refused(void **state)
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         char text[64];
 
-        (void)snprintf(text, sizeof(text), "[auth]\nsecret_file = %s\n", values[i]);
+        (void)snprintf(text, sizeof(text), "[auth]\nsecret_file =%s\n", values[i]);
         assert_int_equal(load_text(text), RESULT_INVALID);
         assert_one_error("relay.ini:2: [auth] secret_file: " COMMENT_RULE);
     }
