@@ -11,11 +11,13 @@ else()
 endif()
 
 add_library(gsrelay_settings INTERFACE)
+target_compile_definitions(gsrelay_settings INTERFACE GSRELAY_VERSION="${PROJECT_VERSION}")
 target_include_directories(gsrelay_settings INTERFACE "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>")
 target_compile_options(gsrelay_settings INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wswitch-enum -Werror
   -Wstrict-prototypes -Wmissing-prototypes -Wundef
   -fstack-protector-strong -fno-common -g)
+target_compile_definitions(gsrelay_settings INTERFACE GSRELAY_VERSION="${PROJECT_VERSION}")
 if(WIN32)
   # Wide-character entry points, Windows 10, and C99 printf formats.
   target_compile_definitions(gsrelay_settings INTERFACE
@@ -45,15 +47,27 @@ function(gsrelay_library name)
   target_link_libraries(${name} PUBLIC gsrelay_settings ${arg_LIBS})
 endfunction()
 
-# gsrelay_program(name SOURCES main.c LIBS layer...)
-# A program defines program_main (daemon/os/os.h); the entry that calls it is linked here.
+# gsrelay_program(name SOURCES main.c LIBS layer... [DESCRIPTION text])
+# A program defines program_main (daemon/os/os.h); the entry that calls it is linked here. On Windows it
+# carries a version resource; the description is what the task manager shows.
 function(gsrelay_program name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "" "DESCRIPTION" "SOURCES;LIBS" ${ARGN})
   gsrelay_platform_sources(sources ${arg_SOURCES})
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE gsrelay_settings gsrelay_entry ${arg_LIBS})
+  set_property(GLOBAL APPEND PROPERTY GSRELAY_PROGRAMS ${name})
   if(WIN32)
     target_link_options(${name} PRIVATE -municode)
+    set(program_name ${name})
+    set(program_description "${arg_DESCRIPTION}")
+    if(NOT program_description)
+      set(program_description "${name}, part of ${PROJECT_NAME}")
+    endif()
+    configure_file("${CMAKE_SOURCE_DIR}/packaging/windows/version.rc.in"
+      "${CMAKE_CURRENT_BINARY_DIR}/${name}_version.rc" @ONLY)
+    # A target of its own: the options of the C compiler are nothing for the resource compiler.
+    add_library(${name}_version OBJECT "${CMAKE_CURRENT_BINARY_DIR}/${name}_version.rc")
+    target_sources(${name} PRIVATE $<TARGET_OBJECTS:${name}_version>)
   else()
     target_link_options(${name} PRIVATE -pie)
   endif()

@@ -103,7 +103,6 @@ struct config_control {
     uint64_t handshake_timeout_ns;
     uint64_t frame_timeout_ns;
     uint64_t idle_timeout_ns;
-    uint64_t ping_ns;
     uint64_t frame_max_bytes;
     uint64_t out_buffer_bytes;
     uint32_t commands_per_s;

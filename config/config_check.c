@@ -7,35 +7,40 @@
 #include "config/config_report.h"
 #include "config/config_value.h"
 
-/* low must not be more than high (less than it, when is_strict). Both are numbers of one unit. */
+/* low must not be more than high. Both are numbers of one unit. */
 struct order_rule {
     const char *low_section;
     const char *low_name;
     const char *high_section;
     const char *high_name;
-    bool is_strict;
 };
 
 static const struct order_rule order_rules[] = {
-    {"limits", "clients_per_room", "limits", "max_clients", false},
-    {"limits", "max_clients", "control", "max_connections", false},
-    {"control", "preauth_max", "control", "max_connections", false},
-    {"control", "frame_max", "control", "out_buffer", false},
-    {"control", "ping", "control", "idle_timeout", true},
-    {"control", "accepts_per_ip_s", "control", "accepts_per_ip_burst", false},
-    {"control", "commands_per_s", "control", "commands_burst", false},
-    {"limits", "client_datagrams_s", "limits", "client_datagrams_burst", false},
-    {"limits", "client_bytes_s", "limits", "client_bytes_burst", false},
-    {"limits", "client_records_s", "limits", "client_records_burst", false},
+    {"limits", "clients_per_room", "limits", "max_clients"},
+    {"limits", "max_clients", "control", "max_connections"},
+    {"control", "preauth_max", "control", "max_connections"},
+    {"control", "frame_max", "control", "out_buffer"},
+    {"control", "accepts_per_ip_s", "control", "accepts_per_ip_burst"},
+    {"control", "commands_per_s", "control", "commands_burst"},
+    {"limits", "client_datagrams_s", "limits", "client_datagrams_burst"},
+    {"limits", "client_bytes_s", "limits", "client_bytes_burst"},
+    {"limits", "client_records_s", "limits", "client_records_burst"},
     /* Otherwise a bucket is never deep enough for one datagram, or for one record to everybody. */
-    {"udp", "max_datagram", "limits", "client_bytes_burst", false},
-    {"limits", "clients_per_room", "limits", "room_deliveries_s", false},
-    {"auth", "clock_skew", "auth", "ticket_max_age", false},
-    {"room", "tick_default", "room", "tick_max", false},
+    {"udp", "max_datagram", "limits", "client_bytes_burst"},
+    {"limits", "clients_per_room", "limits", "room_deliveries_s"},
+    {"auth", "clock_skew", "auth", "ticket_max_age"},
+    {"room", "tick_default", "room", "tick_max"},
 };
 
-/* These reach the system in whole seconds. */
-static const char *const whole_second_keys[] = {"keepalive_idle", "keepalive_interval", "linger"};
+/* The system, or the ticket, counts these in seconds. */
+static const struct {
+    const char *section;
+    const char *name;
+} whole_second_keys[] = {{"control", "keepalive_idle"},
+                         {"control", "keepalive_interval"},
+                         {"control", "linger"},
+                         {"auth", "ticket_max_age"},
+                         {"auth", "clock_skew"}};
 
 /* The key to blame: the one that was set last in the order of precedence, and of two in the file
  * the one further down. */
@@ -77,25 +82,24 @@ static void check_order(struct config_loader *loader, const struct order_rule *r
     char high_text[CONFIG_VALUE_TEXT_SIZE];
     char text[CONFIG_MESSAGE_TEXT_SIZE];
 
-    if (loader->is_bad[low] || loader->is_bad[high] || low_value < high_value ||
-        (low_value == high_value && !rule->is_strict)) {
+    if (loader->is_bad[low] || loader->is_bad[high] || low_value <= high_value) {
         return;
     }
     config_value_print(config_key_at(low), &loader->config.values, low_text);
     config_value_print(config_key_at(high), &loader->config.values, high_text);
-    (void)snprintf(text, sizeof(text), "%s.%s (%.24s) must %s %s.%s (%.24s)", rule->low_section,
-                   rule->low_name, low_text, rule->is_strict ? "be less than" : "not be more than",
-                   rule->high_section, rule->high_name, high_text);
+    (void)snprintf(text, sizeof(text), "%s.%s (%.24s) must not be more than %s.%s (%.24s)",
+                   rule->low_section, rule->low_name, low_text, rule->high_section, rule->high_name,
+                   high_text);
     report_key(loader, blamed(loader, low, high), text);
 }
 
-static void check_whole_seconds(struct config_loader *loader, const char *name)
+static void check_whole_seconds(struct config_loader *loader, const char *section, const char *name)
 {
-    const size_t index = index_of("control", name);
+    const size_t index = index_of(section, name);
     const uint64_t value = config_value_number(config_key_at(index), &loader->config.values);
 
     if (value % UINT64_C(1000000000) != 0) {
-        report_key(loader, index, "the system takes whole seconds only");
+        report_key(loader, index, "only whole seconds are possible here");
     }
 }
 
@@ -186,7 +190,7 @@ void config_check(struct config_loader *loader)
         check_order(loader, &order_rules[i]);
     }
     for (size_t i = 0; i < sizeof(whole_second_keys) / sizeof(whole_second_keys[0]); i++) {
-        check_whole_seconds(loader, whole_second_keys[i]);
+        check_whole_seconds(loader, whole_second_keys[i].section, whole_second_keys[i].name);
     }
     check_ports(loader);
     check_listen(loader);

@@ -38,7 +38,7 @@ static const char *section_title(const char *section)
     static const struct {
         const char *section;
         const char *title;
-    } titles[] = {{"server", "Where it listens, and the whole of it."},
+    } titles[] = {{"server", "Where it listens, what memory it may take, how it stops."},
                   {"udp", "Game states: the UDP side."},
                   {"control", "Log-in and rooms: the TCP side."},
                   {"auth", "Who may use it."},
@@ -201,16 +201,26 @@ static void print_cell(const struct output *output, const char *text)
     }
 }
 
+static const char reference_head[] =
+    "# relay.ini, key by key\n\n"
+    "This page is made from the table in `config/config_keys.c`; a test holds it to that.\n"
+    "A key can also be given as `--set section.key=value` or as `GSRELAY_SECTION_KEY` in the\n"
+    "environment. The command line wins over the environment, and that over the file.\n"
+    "Times and sizes carry their unit: `250ms`, `10s`, `5m`, `2h`, `1d`; `1200B`, `64KiB`, "
+    "`4MiB`.\n"
+    "*Change* tells whether a reload takes a new value over or a restart is needed.\n\n";
+
 void config_dump_reference(config_write *write, void *context)
 {
     const struct output output = {.write = write, .context = context};
     char range[CONFIG_RANGE_TEXT_SIZE];
 
+    write(context, reference_head, sizeof(reference_head) - 1);
     for (size_t i = 0; i < config_key_count(); i++) {
         const struct config_key *key = config_key_at(i);
 
         if (begins_section(i)) {
-            print(&output, "%s### [%s]\n\n%s\n\n", i == 0 ? "" : "\n", key->section,
+            print(&output, "%s## [%s]\n\n%s\n\n", i == 0 ? "" : "\n", key->section,
                   section_title(key->section));
             print(&output, "| Key | Default | Allowed | Change | Meaning |\n");
             print(&output, "|---|---|---|---|---|\n");

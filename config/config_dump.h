@@ -15,7 +15,7 @@ void config_dump(const struct config *config, config_write *write, void *context
 /* --dump-defaults: the commented template, which is also the relay.ini that is shipped. */
 void config_dump_defaults(config_write *write, void *context);
 
-/* The reference for the documents: one Markdown table for each section. */
+/* The reference that is docs/CONFIGURATION.md: a Markdown table for each section. */
 void config_dump_reference(config_write *write, void *context);
 
 #endif

@@ -120,10 +120,8 @@ static const struct config_key keys[] = {
      .help = "From the first byte of a message to its last."},
     {AT(control, idle_timeout, idle_timeout_ns), .type = CONFIG_TYPE_DURATION, .is_live = LIVE,
      RANGE(5 * SEC, 1 * HR), .fallback = "60s",
-     .help = "A connection that is silent for this long, pings included, is closed."},
-    {AT(control, ping, ping_ns), .type = CONFIG_TYPE_DURATION, .is_live = LIVE,
-     RANGE(1 * SEC, 30 * MIN), .fallback = "20s",
-     .help = "A connection that is silent for this long is sent a ping."},
+     .help = "A connection on which nothing comes for this long is closed. Clients are told, and "
+             "ping."},
     {AT(control, resume_grace, resume_grace_ns), .type = CONFIG_TYPE_DURATION, .is_live = LIVE,
      RANGE(1 * SEC, 5 * MIN), .zero_word = "off", .fallback = "30s",
      .help = "A member whose connection broke keeps its place for this long and may come back."},

@@ -13,7 +13,7 @@ struct reading {
     struct config_report *report;
     struct config_lines lines;
     char line[CONFIG_LINE_SIZE];
-    uint32_t seen_lines[SECRETS_MAX]; /* Where each secret stands. */
+    uint32_t seen_lines[TICKET_SECRETS_MAX]; /* Where each secret stands. */
 };
 
 static void refuse(struct reading *reading, const char *text)
@@ -26,19 +26,6 @@ static void refuse(struct reading *reading, const char *text)
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';
-}
-
-static bool is_key_id(const char *text, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        const char c = text[i];
-
-        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-            c != '_' && c != '-') {
-            return false;
-        }
-    }
-    return size > 0 && size <= SECRET_KEY_ID_MAX;
 }
 
 static int digit_value(char c)
@@ -79,7 +66,7 @@ static const char *parse_digits(const char *text, size_t size, uint8_t out[SECRE
 static void add_secret(struct reading *reading, const char *line, size_t size)
 {
     struct secret_file *out = reading->out;
-    struct secret *secret = &out->secrets[out->count];
+    struct ticket_secret *secret = &out->secrets[out->count];
     const char *value = memchr(line, '=', size);
     size_t id_size = value == NULL ? 0 : (size_t)(value - line);
     const char *fault;
@@ -88,7 +75,7 @@ static void add_secret(struct reading *reading, const char *line, size_t size)
     while (id_size > 0 && is_blank(line[id_size - 1])) {
         id_size--;
     }
-    if (value == NULL || !is_key_id(line, id_size)) {
+    if (value == NULL || !ticket_key_id_is_valid(line, id_size)) {
         refuse(reading, "write id = secret; the id has 1 to 16 letters, digits, - or _");
         return;
     }
@@ -105,8 +92,9 @@ static void add_secret(struct reading *reading, const char *line, size_t size)
             return;
         }
     }
-    if (out->count == SECRETS_MAX) {
-        refuse(reading, "there are more than 16 secrets");
+    if (out->count == TICKET_SECRETS_MAX) {
+        (void)snprintf(text, sizeof(text), "there are more than %d secrets", TICKET_SECRETS_MAX);
+        refuse(reading, text);
         return;
     }
     fault = parse_digits(value, (size_t)(line + size - value), secret->bytes);
@@ -191,18 +179,6 @@ int secret_file_read(const char *path, config_read *read, void *read_context,
     return 0;
 }
 
-const struct secret *secret_file_find(const struct secret_file *file, const char *key_id,
-                                      size_t size)
-{
-    for (uint32_t i = 0; i < file->count; i++) {
-        if (strlen(file->secrets[i].key_id) == size &&
-            memcmp(file->secrets[i].key_id, key_id, size) == 0) {
-            return &file->secrets[i];
-        }
-    }
-    return NULL;
-}
-
 void secret_file_wipe(struct secret_file *file)
 {
     sodium_memzero(file, sizeof(*file));
@@ -213,7 +189,7 @@ int secret_line_print(const char *key_id, const uint8_t bytes[SECRET_SIZE],
 {
     char digits[2 * SECRET_SIZE + 1];
 
-    if (!is_key_id(key_id, strlen(key_id))) {
+    if (!ticket_key_id_is_valid(key_id, strlen(key_id))) {
         return RESULT_INVALID;
     }
     (void)sodium_bin2hex(digits, sizeof(digits), bytes, SECRET_SIZE);

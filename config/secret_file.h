@@ -16,33 +16,23 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "proto/ticket.h"
 
-#define SECRETS_MAX        16
-#define SECRET_SIZE        32
-#define SECRET_KEY_ID_MAX  16
-#define SECRET_KEY_ID_SIZE (SECRET_KEY_ID_MAX + 1)
+#define SECRET_SIZE        TICKET_SECRET_SIZE
+#define SECRET_KEY_ID_SIZE (TICKET_KEY_ID_MAX + 1)
 
 /* "id = ", the digits, line end and NUL. */
-#define SECRET_LINE_SIZE (SECRET_KEY_ID_MAX + 3 + 2 * SECRET_SIZE + 2)
-
-struct secret {
-    char key_id[SECRET_KEY_ID_SIZE]; /* 1 to 16 letters, digits, '-' or '_'. */
-    uint8_t bytes[SECRET_SIZE];
-};
+#define SECRET_LINE_SIZE (TICKET_KEY_ID_MAX + 3 + 2 * SECRET_SIZE + 2)
 
 struct secret_file {
     uint32_t count; /* From 1 once it is read. */
-    struct secret secrets[SECRETS_MAX];
+    struct ticket_secret secrets[TICKET_SECRETS_MAX];
 };
 
 /* Reads the whole file. Starts the report afresh, with path as the file's name. Returns 0, or
  * RESULT_INVALID when anything is wrong with it; then out holds no secret. */
 GSRELAY_CHECKED int secret_file_read(const char *path, config_read *read, void *read_context,
                                      struct secret_file *out, struct config_report *report);
-
-/* The secret of an id that is size bytes long, or NULL. */
-const struct secret *secret_file_find(const struct secret_file *file, const char *key_id,
-                                      size_t size);
 
 /* Overwrites all secrets. */
 void secret_file_wipe(struct secret_file *file);

@@ -56,14 +56,15 @@ static void walk_u64(struct walk *walk, uint64_t *value)
 
 static void walk_bool(struct walk *walk, bool *value)
 {
-    uint8_t byte = *value ? 1 : 0;
-
-    walk_u8(walk, &byte);
     if (walk->reader != NULL) {
+        const uint8_t byte = wire_get_u8(walk->reader);
+
         *value = byte == 1;
         if (byte > 1) {
             wire_reader_fail(walk->reader);
         }
+    } else {
+        wire_put_u8(walk->writer, *value ? 1 : 0);
     }
 }
 

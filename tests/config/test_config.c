@@ -60,8 +60,8 @@ static void load__a_mistake_anywhere__names_its_source_and_writes_nothing(void *
 {
     static const char *const environment[] = {"GSRELAY_UDP_PORT=70000", NULL};
     static const char *const settings[] = {
-        "udp.port=80000", "udp.prt=1", "upd.port=1", "port=1", "udp.port",
-        "server.ping=2",  "",          "=",          NULL};
+        "udp.port=80000",   "udp.prt=1", "upd.port=1", "port=1", "udp.port",
+        "server.backlog=2", "",          "=",          NULL};
     static struct config before;
 
     (void)state;
@@ -77,7 +77,7 @@ static void load__a_mistake_anywhere__names_its_source_and_writes_nothing(void *
         "--set upd.port: there is no such section; did you mean \"udp\"?\n"
         "--set \"port=1\": write section.key=value\n"
         "--set \"udp.port\": write section.key=value\n"
-        "--set server.ping: there is no such key in [server]; did you mean the one in "
+        "--set server.backlog: there is no such key in [server]; did you mean the one in "
         "[control]?\n"
         "--set \"\": write section.key=value\n"
         "--set \"=\": write section.key=value\n");

@@ -161,22 +161,41 @@ static void defaults__uncommented__are_the_defaults(void **state)
     }
 }
 
+/* Fails unless the file in the source tree is what was dumped; then leaves the right one behind. */
+static void assert_file_is_dump(const char *path, const char *name)
+{
+    FILE *file = os_file_open_read(path);
+    static char bytes[sizeof(dumped.bytes)];
+    size_t size = 0;
+
+    if (file != NULL) {
+        size = fread(bytes, 1, sizeof(bytes), file);
+        fclose(file);
+    }
+    if (size != dumped.size || memcmp(bytes, dumped.bytes, size) != 0) {
+        file = fopen(name, "wb");
+        assert_non_null(file);
+        (void)fwrite(dumped.bytes, 1, dumped.size, file);
+        fclose(file);
+        fail_msg("%s is not what the key table gives; copy " GSRELAY_BINARY_DIR "/tests/%s over it",
+                 path, name);
+    }
+}
+
 static void defaults__are__the_relay_ini_that_is_shipped(void **state)
 {
-    FILE *file = os_file_open_read(GSRELAY_SOURCE_DIR "/config/relay.ini");
-    static char shipped[sizeof(dumped.bytes)];
-    size_t size;
-
     (void)state;
-    assert_non_null(file);
-    size = fread(shipped, 1, sizeof(shipped), file);
-    fclose(file);
     memset(&dumped, 0, sizeof(dumped));
     config_dump_defaults(memory_write, &dumped);
-    if (size != dumped.size || memcmp(shipped, dumped.bytes, size) != 0) {
-        fail_msg("config/relay.ini is not what --dump-defaults writes: write it anew with "
-                 "gsrelayd --dump-defaults > config/relay.ini");
-    }
+    assert_file_is_dump(GSRELAY_SOURCE_DIR "/config/relay.ini", "relay.ini");
+}
+
+static void reference__is__the_page_in_the_documents(void **state)
+{
+    (void)state;
+    memset(&dumped, 0, sizeof(dumped));
+    config_dump_reference(memory_write, &dumped);
+    assert_file_is_dump(GSRELAY_SOURCE_DIR "/docs/CONFIGURATION.md", "CONFIGURATION.md");
 }
 
 static void reference__every_key__has_one_row_of_five_cells(void **state)
@@ -189,7 +208,7 @@ static void reference__every_key__has_one_row_of_five_cells(void **state)
         const char *at = dumped.bytes;
         unsigned bars = 0;
 
-        (void)snprintf(row, sizeof(row), "### [%s]\n", config_key_at(i)->section);
+        (void)snprintf(row, sizeof(row), "## [%s]\n", config_key_at(i)->section);
         at = strstr(at, row);
         assert_non_null(at);
         (void)snprintf(row, sizeof(row), "\n| `%s` | ", config_key_at(i)->name);
@@ -215,6 +234,7 @@ int main(void)
         cmocka_unit_test(defaults__read_back__are_the_defaults),
         cmocka_unit_test(defaults__uncommented__are_the_defaults),
         cmocka_unit_test(defaults__are__the_relay_ini_that_is_shipped),
+        cmocka_unit_test(reference__is__the_page_in_the_documents),
         cmocka_unit_test(reference__every_key__has_one_row_of_five_cells),
     };
 

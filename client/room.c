@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/client.h"
+
+#include <assert.h>
+#include <string.h>
+
+static_assert(GSRELAY_MEMBERS_LIMIT == ROOM_MEMBERS_MAX, "one limit");
+static_assert(GSRELAY_METADATA_MAX == ROOM_METADATA_SIZE_MAX, "one limit");
+
+/* --- Members --------------------------------------------------------------------------------- */
+
+static struct member *find_member(struct room *room, uint16_t id)
+{
+    for (size_t i = 0; i < room->member_count; i++) {
+        if (room->members[i].id == id)
+            return &room->members[i];
+    }
+    return NULL;
+}
+
+static bool has_left(const struct room *room, uint16_t id)
+{
+    for (size_t i = 0; i < LEFT_MEMORY; i++) {
+        if (room->left[i] == id)
+            return true;
+    }
+    return false;
+}
+
+static void forget_left(struct room *room, uint16_t id)
+{
+    for (size_t i = 0; i < LEFT_MEMORY; i++) {
+        if (room->left[i] == id)
+            room->left[i] = CONTROL_MEMBER_NONE;
+    }
+}
+
+static struct member *add_member(struct room *room, uint16_t id)
+{
+    struct member *member;
+
+    if (room->free_row_count == 0)
+        return NULL;
+    member = &room->members[room->member_count++];
+    *member = (struct member){.id = id, .row = room->free_rows[--room->free_row_count]};
+    memset(&room->newest[(size_t)member->row * STREAM_COUNT], 0,
+           STREAM_COUNT * sizeof(room->newest[0]));
+    return member;
+}
+
+static void tell_joined(struct gsrelay_client *client, uint16_t id, uint32_t flags)
+{
+    struct gsrelay_event event = {
+        .type = GSRELAY_EVENT_MEMBER_JOINED, .flags = flags, .member = id};
+
+    client_event_push(client, &event, NULL, 0);
+}
+
+void room_member_joined(struct gsrelay_client *client, uint16_t id)
+{
+    struct room *room = &client->room;
+    struct member *member = find_member(room, id);
+
+    forget_left(room, id);
+    if (member != NULL)
+        member->is_unofficial = false;
+    else if (add_member(room, id) != NULL)
+        tell_joined(client, id, 0);
+}
+
+void room_member_left(struct gsrelay_client *client, uint16_t id, uint32_t reason)
+{
+    struct gsrelay_event event = {
+        .type = GSRELAY_EVENT_MEMBER_LEFT, .reason = reason, .member = id};
+    struct room *room = &client->room;
+    struct member *member = find_member(room, id);
+    size_t index;
+
+    if (id == room->own)
+        return;
+    forget_left(room, id);
+    room->left[room->left_next] = id;
+    room->left_next = (room->left_next + 1) % LEFT_MEMORY;
+    if (member == NULL)
+        return;
+    index = (size_t)(member - room->members);
+    room->free_rows[room->free_row_count++] = member->row;
+    memmove(member, member + 1, (room->member_count - index - 1) * sizeof(*member));
+    room->member_count--;
+    client_event_push(client, &event, NULL, 0);
+}
+
+/* States and announcements travel by different roads: a member may be heard before it is announced,
+ * and after it has left. */
+struct member *room_member_heard(struct gsrelay_client *client, uint16_t id)
+{
+    struct room *room = &client->room;
+    struct member *member = find_member(room, id);
+
+    if (member != NULL)
+        return member;
+    if (has_left(room, id) || !client_events_have_room_for_one(client))
+        return NULL;
+    member = add_member(room, id);
+    if (member == NULL)
+        return NULL;
+    member->is_unofficial = true;
+    tell_joined(client, id, 0);
+    return member;
+}
+
+void room_make_official(struct gsrelay_client *client)
+{
+    for (size_t i = 0; i < client->room.member_count; i++)
+        client->room.members[i].is_unofficial = false;
+}
+
+/* --- Entering and leaving -------------------------------------------------------------------- */
+
+static bool is_member_id(uint16_t id)
+{
+    return id >= MEMBER_FIRST && id <= MEMBER_LAST;
+}
+
+static bool lists(const struct control_membership *membership, uint16_t id)
+{
+    for (size_t i = 0; i < membership->member_count; i++) {
+        if (membership->members[i] == id)
+            return true;
+    }
+    return false;
+}
+
+bool room_is_sound(const struct control_membership *membership)
+{
+    struct addr address;
+
+    for (size_t i = 0; i < membership->member_count; i++) {
+        if (!is_member_id(membership->members[i]))
+            return false;
+    }
+    if (membership->address.size >= GSRELAY_ADDRESS_SIZE ||
+        (membership->address.size > 0 &&
+         addr_parse((const char *)membership->address.at, membership->address.size, &address) < 0))
+        return false;
+    return is_member_id(membership->member) && lists(membership, membership->member) &&
+           membership->code.size > 0 && membership->code.size < GSRELAY_CODE_SIZE &&
+           join_code_is_canonical((const char *)membership->code.at, membership->code.size) &&
+           membership->udp_port != 0 && membership->max_datagram >= DATAGRAM_LIMIT_MIN &&
+           membership->max_datagram <= DATAGRAM_LIMIT_MAX;
+}
+
+static void set_room(struct gsrelay_client *client, const struct control_membership *membership)
+{
+    struct room *room = &client->room;
+
+    room->exists = true;
+    memset(room->code, 0, sizeof(room->code));
+    memcpy(room->code, membership->code.at, membership->code.size);
+    room->own = membership->member;
+    room->host = membership->host;
+    room->host_epoch = membership->host_epoch;
+    room->tick_us = membership->tick_us;
+    room->members_max = membership->members_max;
+    room->is_locked = (membership->room_flags & ROOM_LOCKED) != 0;
+    room->metadata_size = membership->metadata.size;
+    memcpy(room->metadata, membership->metadata.at, membership->metadata.size);
+
+    room->member_count = 0;
+    room->free_row_count = client->options.members_max;
+    for (size_t i = 0; i < room->free_row_count; i++)
+        room->free_rows[i] = (uint16_t)i;
+    memset(room->left, 0, sizeof(room->left));
+    room->left_next = 0;
+    for (size_t i = 0; i < membership->member_count; i++) {
+        if (find_member(room, membership->members[i]) == NULL)
+            (void)add_member(room, membership->members[i]);
+    }
+}
+
+void room_enter(struct gsrelay_client *client, const struct control_membership *membership,
+                uint32_t request)
+{
+    struct room *room = &client->room;
+    struct gsrelay_event event = {.type = GSRELAY_EVENT_ROOM_JOINED, .request = request};
+
+    if (room->exists)
+        room_leave(client, 0, REASON_NONE);
+    set_room(client, membership);
+    udp_begin(client, membership);
+    event.member = room->own;
+    event.host = room->host;
+    event.host_epoch = room->host_epoch;
+    event.flags = room->is_locked ? GSRELAY_EVENT_LOCKED : 0;
+    memcpy(event.code, room->code, sizeof(event.code));
+    client_event_push(client, &event, room->metadata, room->metadata_size);
+    for (size_t i = 0; i < room->member_count; i++) {
+        if (room->members[i].id != room->own)
+            tell_joined(client, room->members[i].id, GSRELAY_EVENT_PRESENT);
+    }
+}
+
+void room_forget(struct gsrelay_client *client)
+{
+    client->room.exists = false;
+    client->room.member_count = 0;
+}
+
+void room_leave(struct gsrelay_client *client, uint32_t request, uint32_t reason)
+{
+    struct gsrelay_event event = {
+        .type = GSRELAY_EVENT_ROOM_LEFT, .request = request, .reason = reason};
+
+    room_forget(client);
+    udp_end(client);
+    client_event_push(client, &event, NULL, 0);
+}
+
+/* --- Changes --------------------------------------------------------------------------------- */
+
+void room_host_set(struct gsrelay_client *client, uint16_t host, uint32_t host_epoch)
+{
+    struct gsrelay_event event = {
+        .type = GSRELAY_EVENT_HOST_CHANGED, .host_epoch = host_epoch, .host = host};
+
+    client->room.host = host;
+    client->room.host_epoch = host_epoch;
+    client_event_push(client, &event, NULL, 0);
+}
+
+void room_metadata_set(struct gsrelay_client *client, const uint8_t *bytes, size_t size)
+{
+    struct gsrelay_event event = {.type = GSRELAY_EVENT_METADATA};
+
+    client->room.metadata_size = size;
+    memcpy(client->room.metadata, bytes, size);
+    client_event_push(client, &event, bytes, size);
+}
+
+void room_lock_set(struct gsrelay_client *client, bool is_locked)
+{
+    struct gsrelay_event event = {.type = GSRELAY_EVENT_LOCK,
+                                  .flags = is_locked ? GSRELAY_EVENT_LOCKED : 0};
+
+    client->room.is_locked = is_locked;
+    client_event_push(client, &event, NULL, 0);
+}
+
+static void update_members(struct gsrelay_client *client,
+                           const struct control_membership *membership)
+{
+    struct room *room = &client->room;
+
+    for (size_t i = room->member_count; i > 0; i--) {
+        const struct member *member = &room->members[i - 1];
+
+        /* Who was heard since the question was asked may have come since it was answered. */
+        if (!member->is_unofficial && !lists(membership, member->id))
+            room_member_left(client, member->id, REASON_NONE);
+    }
+    for (size_t i = 0; i < membership->member_count; i++)
+        room_member_joined(client, membership->members[i]);
+}
+
+void room_update(struct gsrelay_client *client, const struct control_membership *membership)
+{
+    struct room *room = &client->room;
+    const struct udp *udp = &client->udp;
+    bool is_locked = (membership->room_flags & ROOM_LOCKED) != 0;
+
+    if (!room->exists || membership->slot != udp->slot || membership->slot_tag != udp->slot_tag ||
+        memcmp(membership->key_up, udp->key_up, sizeof(udp->key_up)) != 0 ||
+        memcmp(membership->key_down, udp->key_down, sizeof(udp->key_down)) != 0 ||
+        membership->member != room->own) {
+        room_enter(client, membership, 0);
+        return;
+    }
+    update_members(client, membership);
+    if (membership->host != room->host || membership->host_epoch != room->host_epoch)
+        room_host_set(client, membership->host, membership->host_epoch);
+    if (is_locked != room->is_locked)
+        room_lock_set(client, is_locked);
+    if (membership->metadata.size != room->metadata_size ||
+        memcmp(membership->metadata.at, room->metadata, room->metadata_size) != 0)
+        room_metadata_set(client, membership->metadata.at, membership->metadata.size);
+}

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/client.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "proto/body.h"
+
+/* docs/PROTOCOL.md 2.3 and 2.4. */
+#define BIND_PAUSE_MIN_NS (100 * NS_PER_MS)
+#define BIND_PAUSE_MAX_NS (10 * NS_PER_S)
+#define SILENCE_NS        (2 * NS_PER_S)
+#define PING_PERIOD_NS    NS_PER_S
+
+/* After that long a silence the program is told. */
+#define SILENCE_TOLD_NS (5 * NS_PER_S)
+
+/* A round trip beyond this is a mistake of somebody's clock. */
+#define RTT_LIMIT_US UINT64_C(60000000)
+
+static_assert(GSRELAY_DATAGRAM_LIMIT == DATAGRAM_LIMIT_MAX, "one limit");
+
+void udp_queue_put(struct gsrelay_client *client, enum datagram_type type, uint8_t *bytes,
+                   size_t body_size)
+{
+    struct udp *udp = &client->udp;
+    struct datagram_head head = {
+        .type = type, .slot = udp->slot, .slot_tag = udp->slot_tag, .sequence = udp->sequence + 1};
+    struct udp_queued *queued;
+
+    if (udp->sequence == DATAGRAM_SEQUENCE_MAX)
+        return;
+    udp->sequence++;
+    if (udp->queue_count == UDP_QUEUE_SIZE) {
+        udp->queue_start = (udp->queue_start + 1) % UDP_QUEUE_SIZE;
+        udp->queue_count--;
+        client->stats.dropped_output++;
+    }
+    queued = &udp->queue[(udp->queue_start + udp->queue_count) % UDP_QUEUE_SIZE];
+    queued->size = (uint16_t)datagram_seal(&head, udp->key_up, bytes, body_size);
+    memcpy(queued->bytes, bytes, queued->size);
+    udp->queue_count++;
+}
+
+/* Queues a datagram that is not DATA. It counts against the relay's budget like any other, but is
+ * never held back by it. */
+static void put_fixed(struct gsrelay_client *client, enum datagram_type type, const uint8_t *body,
+                      size_t body_size)
+{
+    uint8_t bytes[BODY_FIXED_SIZE_MAX + DATAGRAM_OVERHEAD];
+
+    memcpy(bytes + DATAGRAM_HEAD_SIZE, body, body_size);
+    bucket_take(&client->udp.datagrams, 1);
+    bucket_take(&client->udp.bytes, body_size + DATAGRAM_OVERHEAD);
+    udp_queue_put(client, type, bytes, body_size);
+}
+
+void udp_begin(struct gsrelay_client *client, const struct control_membership *membership)
+{
+    struct udp *udp = &client->udp;
+
+    /* The queues keep their bytes; only what is counted is cleared. */
+    udp->exists = true;
+    udp->serial = ++client->udp_serial;
+    memcpy(udp->address, membership->address.at, membership->address.size);
+    udp->address[membership->address.size] = '\0';
+    udp->port = membership->udp_port;
+    udp->slot = membership->slot;
+    udp->slot_tag = membership->slot_tag;
+    memcpy(udp->key_up, membership->key_up, sizeof(udp->key_up));
+    memcpy(udp->key_down, membership->key_down, sizeof(udp->key_down));
+    udp->max_datagram = membership->max_datagram;
+    udp->streams = membership->streams;
+    udp->datagrams_s = membership->datagrams_s;
+    udp->bytes_s = membership->bytes_s;
+    udp->records_s = membership->records_s;
+
+    udp->sequence = 0;
+    udp->data_sequence = 0;
+    udp->confirmed = 0;
+    replay_init(&udp->replay);
+    udp->received = 0;
+    udp->is_bound = false;
+    udp->is_binding = true;
+    udp->is_silent = false;
+    udp->seen = (struct addr){.family = ADDR_FAMILY_NONE};
+    udp->bind_due_ns = client->now_ns;
+    udp->bind_pause_ns = BIND_PAUSE_MIN_NS;
+    udp->heard_ns = client->now_ns;
+    udp->ping_due_ns = TIME_NEVER;
+    udp->relay_time_us = 0;
+    udp->relay_time_at_ns = 0;
+    udp->bye_reason = REASON_NONE;
+    udp->sample_count = 0;
+    udp->queue_start = 0;
+    udp->queue_count = 0;
+    client->stats.rtt_us = 0;
+    client->stats.rtt_min_us = 0;
+    client->stats.rtt_last_us = 0;
+    client->stats.loss_up_ppm = 0;
+    client->stats.loss_down_ppm = 0;
+    send_begin(client);
+}
+
+void udp_end(struct gsrelay_client *client)
+{
+    client->udp.exists = false;
+    client->udp.is_bound = false;
+    client->udp.is_binding = false;
+    client->udp.queue_count = 0;
+    client->udp.pack.count = 0;
+}
+
+/* --- Out ------------------------------------------------------------------------------------- */
+
+static uint64_t clock_us(const struct gsrelay_client *client)
+{
+    return client->now_ns / NS_PER_US;
+}
+
+static void send_bind(struct gsrelay_client *client)
+{
+    struct udp *udp = &client->udp;
+    uint8_t body[BODY_BIND_SIZE];
+
+    body_bind_write(body, clock_us(client));
+    put_fixed(client, DATAGRAM_BIND, body, sizeof(body));
+    udp->bind_due_ns = client->now_ns + udp->bind_pause_ns;
+    udp->bind_pause_ns *= 2;
+    if (udp->bind_pause_ns > BIND_PAUSE_MAX_NS)
+        udp->bind_pause_ns = BIND_PAUSE_MAX_NS;
+}
+
+void udp_ping_send(struct gsrelay_client *client)
+{
+    struct udp *udp = &client->udp;
+    uint64_t delay_us = (client->now_ns - udp->relay_time_at_ns) / NS_PER_US;
+    struct body_ping ping = {.client_time_us = clock_us(client),
+                             .relay_time_us = udp->relay_time_us,
+                             .highest = udp->replay.highest,
+                             .received = udp->received & DATAGRAM_SEQUENCE_MAX};
+    uint8_t body[BODY_PING_SIZE];
+
+    if (udp->relay_time_us != 0)
+        ping.delay_us = delay_us > UINT32_MAX ? UINT32_MAX : (uint32_t)delay_us;
+    body_ping_write(body, &ping);
+    put_fixed(client, DATAGRAM_PING, body, sizeof(body));
+}
+
+static void begin_binding(struct gsrelay_client *client)
+{
+    client->udp.is_binding = true;
+    client->udp.bind_due_ns = client->now_ns;
+    client->udp.bind_pause_ns = BIND_PAUSE_MIN_NS;
+}
+
+static void tell_silence(struct gsrelay_client *client)
+{
+    struct gsrelay_event event = {.type = GSRELAY_EVENT_UDP_SILENT,
+                                  .time_ms = (uint32_t)(SILENCE_TOLD_NS / NS_PER_MS)};
+
+    if (!client_events_have_room_for_one(client))
+        return;
+    client->udp.is_silent = true;
+    client_event_push(client, &event, NULL, 0);
+}
+
+void udp_run(struct gsrelay_client *client)
+{
+    struct udp *udp = &client->udp;
+    uint64_t now_ns = client->now_ns;
+
+    if (!udp->exists)
+        return;
+    if (!udp->is_binding && now_ns - udp->heard_ns >= SILENCE_NS)
+        begin_binding(client);
+    if (udp->is_binding && now_ns >= udp->bind_due_ns)
+        send_bind(client);
+    if (now_ns >= udp->ping_due_ns) {
+        udp_ping_send(client);
+        udp->ping_due_ns = now_ns + PING_PERIOD_NS;
+    }
+    if (!udp->is_silent && now_ns - udp->heard_ns >= SILENCE_TOLD_NS)
+        tell_silence(client);
+}
+
+uint64_t udp_deadline(const struct gsrelay_client *client)
+{
+    const struct udp *udp = &client->udp;
+    uint64_t deadline_ns = udp->ping_due_ns;
+    uint64_t bind_ns = udp->is_binding ? udp->bind_due_ns : udp->heard_ns + SILENCE_NS;
+
+    if (!udp->exists)
+        return TIME_NEVER;
+    if (bind_ns < deadline_ns)
+        deadline_ns = bind_ns;
+    if (!udp->is_silent && udp->heard_ns + SILENCE_TOLD_NS < deadline_ns &&
+        client_events_have_room_for_one(client))
+        deadline_ns = udp->heard_ns + SILENCE_TOLD_NS;
+    return deadline_ns;
+}
+
+size_t gsrelay_io_udp_output(struct gsrelay_client *client, void *out, size_t capacity)
+{
+    struct udp *udp = &client->udp;
+    const struct udp_queued *queued = &udp->queue[udp->queue_start];
+
+    if (!udp->exists || udp->queue_count == 0 || capacity < queued->size)
+        return 0;
+    memcpy(out, queued->bytes, queued->size);
+    udp->queue_start = (udp->queue_start + 1) % UDP_QUEUE_SIZE;
+    udp->queue_count--;
+    client->stats.datagrams_sent++;
+    client->stats.bytes_sent += queued->size;
+    return queued->size;
+}
+
+int gsrelay_io_udp_peer(const struct gsrelay_client *client, struct gsrelay_udp_peer *out)
+{
+    if (!client->udp.exists)
+        return GSRELAY_WRONG_STATE;
+    *out = (struct gsrelay_udp_peer){.serial = client->udp.serial, .port = client->udp.port};
+    memcpy(out->address, client->udp.address, sizeof(out->address));
+    return GSRELAY_OK;
+}
+
+void gsrelay_io_udp_rebind(struct gsrelay_client *client, uint64_t now_ns)
+{
+    client_time_set(client, now_ns);
+    if (client->udp.exists)
+        begin_binding(client);
+}
+
+/* --- In -------------------------------------------------------------------------------------- */
+
+/* True for the newest of its stream; stream 0 takes all. */
+static bool is_newest(struct gsrelay_client *client, const struct member *member, uint8_t stream,
+                      uint64_t order)
+{
+    uint64_t *newest = &client->room.newest[(size_t)member->row * STREAM_COUNT + stream];
+
+    if (stream == 0)
+        return true;
+    if (order < *newest)
+        return false;
+    *newest = order;
+    return true;
+}
+
+static void push_state(struct gsrelay_client *client, const struct record *record)
+{
+    struct gsrelay_event event = {.type = GSRELAY_EVENT_STATE,
+                                  .flags = record->is_retained ? GSRELAY_EVENT_RETAINED : 0,
+                                  .age_ms = record->age_ms,
+                                  .member = record->member,
+                                  .stream = record->stream};
+
+    while (event_ring_left(&client->states) < EVENT_ENTRY_SIZE(record->size)) {
+        event_ring_pop(&client->states, NULL);
+        client->stats.dropped_full++;
+    }
+    event_ring_push(&client->states, ++client->event_serial, &event, record->payload, record->size);
+    client->stats.states_received++;
+}
+
+static void take_data(struct gsrelay_client *client, const uint8_t *body, size_t size,
+                      uint64_t sequence)
+{
+    struct record_reader reader;
+    struct record record;
+    uint64_t position = 0;
+
+    if (record_body_check(RECORD_DOWN, body, size) < 0) {
+        client->stats.datagrams_malformed++;
+        return;
+    }
+    record_reader_init(&reader, RECORD_DOWN, body, size);
+    while (record_next(&reader, &record)) {
+        uint64_t order = sequence << 8 | ++position;
+        const struct member *member;
+
+        if (record.member == client->room.own) {
+            client->stats.dropped_own++;
+            continue;
+        }
+        member = room_member_heard(client, record.member);
+        if (member == NULL)
+            client->stats.dropped_left++;
+        else if (!is_newest(client, member, record.stream, order))
+            client->stats.dropped_stale++;
+        else
+            push_state(client, &record);
+    }
+}
+
+static void take_challenge(struct gsrelay_client *client, const uint8_t *body, size_t size)
+{
+    uint8_t cookie[BODY_COOKIE_SIZE];
+    uint8_t answer[BODY_CONFIRM_SIZE];
+
+    if (!body_challenge_read(body, size, cookie)) {
+        client->stats.datagrams_malformed++;
+        return;
+    }
+    body_confirm_write(answer, cookie);
+    put_fixed(client, DATAGRAM_CONFIRM, answer, sizeof(answer));
+}
+
+static void take_bound(struct gsrelay_client *client, const uint8_t *body, size_t size)
+{
+    struct udp *udp = &client->udp;
+    struct gsrelay_event event = {.type = GSRELAY_EVENT_UDP_BOUND};
+    struct addr seen;
+    char text[ADDR_TEXT_SIZE];
+    bool is_news;
+
+    if (!body_bound_read(body, size, &seen)) {
+        client->stats.datagrams_malformed++;
+        return;
+    }
+    is_news = !udp->is_bound || udp->is_silent || !addr_equal(&seen, &udp->seen);
+    /* News that cannot be told yet come again: BIND goes on until then. */
+    if (is_news && !client_events_have_room_for_one(client))
+        return;
+    udp->is_binding = false;
+    if (!udp->is_bound) {
+        udp->is_bound = true;
+        /* The first one at once: it measures the way before the game needs the figure. */
+        udp->ping_due_ns = client->now_ns;
+    }
+    if (!is_news)
+        return;
+    udp->is_silent = false;
+    udp->seen = seen;
+    client_event_push(client, &event, text, addr_print(&seen, text));
+}
+
+static uint32_t loss_ppm(uint64_t sent, uint64_t received)
+{
+    if (sent == 0 || received >= sent)
+        return 0;
+    return (uint32_t)((sent - received) * 1000000 / sent);
+}
+
+/* Loss is told over the last ten seconds: the difference between the newest sample and the oldest
+ * that is kept. Counts that go backwards are a relay's mistake and start it anew. */
+static void sample_loss(struct gsrelay_client *client, const struct body_ping *pong)
+{
+    struct udp *udp = &client->udp;
+    const struct udp_sample *oldest = &udp->samples[0];
+    struct udp_sample sample = {.highest_up = pong->highest,
+                                .received_up = pong->received,
+                                .highest_down = udp->replay.highest,
+                                .received_down = udp->received};
+    const struct udp_sample *last =
+        udp->sample_count > 0 ? &udp->samples[udp->sample_count - 1] : NULL;
+
+    if (last != NULL &&
+        (sample.highest_up < last->highest_up || sample.received_up < last->received_up))
+        udp->sample_count = 0;
+    if (udp->sample_count == UDP_SAMPLE_COUNT) {
+        memmove(udp->samples, udp->samples + 1, sizeof(udp->samples) - sizeof(udp->samples[0]));
+        udp->sample_count--;
+    }
+    udp->samples[udp->sample_count++] = sample;
+    client->stats.loss_up_ppm =
+        loss_ppm(sample.highest_up - oldest->highest_up, sample.received_up - oldest->received_up);
+    client->stats.loss_down_ppm = loss_ppm(sample.highest_down - oldest->highest_down,
+                                           sample.received_down - oldest->received_down);
+}
+
+static void take_pong(struct gsrelay_client *client, const uint8_t *body, size_t size)
+{
+    struct gsrelay_stats *stats = &client->stats;
+    struct udp *udp = &client->udp;
+    struct body_ping pong;
+    uint64_t elapsed_us;
+    uint32_t rtt_us;
+
+    if (!body_ping_read(body, size, &pong)) {
+        stats->datagrams_malformed++;
+        return;
+    }
+    udp->relay_time_us = pong.relay_time_us;
+    udp->relay_time_at_ns = client->now_ns;
+    if (pong.highest <= udp->sequence && pong.highest > udp->confirmed)
+        udp->confirmed = pong.highest;
+    sample_loss(client, &pong);
+
+    elapsed_us = clock_us(client) - pong.client_time_us;
+    if (pong.client_time_us > clock_us(client) || elapsed_us > RTT_LIMIT_US)
+        return;
+    rtt_us = elapsed_us > pong.delay_us ? (uint32_t)(elapsed_us - pong.delay_us) : 1;
+    stats->rtt_last_us = rtt_us;
+    stats->rtt_us =
+        stats->rtt_us == 0 ? rtt_us : (uint32_t)((7 * (uint64_t)stats->rtt_us + rtt_us) / 8);
+    if (stats->rtt_min_us == 0 || rtt_us < stats->rtt_min_us)
+        stats->rtt_min_us = rtt_us;
+}
+
+static void take_bye(struct gsrelay_client *client, const uint8_t *body, size_t size)
+{
+    unsigned reason = REASON_NONE;
+
+    /* The control connection says what it means for the room; this only explains it if that
+     * connection is down at the moment. */
+    if (body_bye_read(body, size, &reason))
+        client->udp.bye_reason = reason;
+    else
+        client->stats.datagrams_malformed++;
+}
+
+static void take_body(struct gsrelay_client *client, const struct datagram_head *head,
+                      const uint8_t *body, size_t size)
+{
+    switch (head->type) {
+    case DATAGRAM_DATA:
+        take_data(client, body, size, head->sequence);
+        break;
+    case DATAGRAM_CHALLENGE:
+        take_challenge(client, body, size);
+        break;
+    case DATAGRAM_BOUND:
+        take_bound(client, body, size);
+        break;
+    case DATAGRAM_PONG:
+        take_pong(client, body, size);
+        break;
+    case DATAGRAM_BYE:
+        take_bye(client, body, size);
+        break;
+    case DATAGRAM_PROBE:
+        udp_ping_send(client);
+        break;
+    case DATAGRAM_BIND:
+    case DATAGRAM_CONFIRM:
+    case DATAGRAM_PING:
+        /* datagram_check_down() lets none of these pass. */
+        break;
+    }
+}
+
+void gsrelay_io_udp_input(struct gsrelay_client *client, uint64_t now_ns, const void *bytes,
+                          size_t size)
+{
+    struct udp *udp = &client->udp;
+    struct gsrelay_stats *stats = &client->stats;
+    struct datagram_head head;
+    enum replay_verdict verdict;
+
+    client_time_set(client, now_ns);
+    if (!udp->exists || datagram_check_down(bytes, size, udp->max_datagram, &head) != REASON_NONE ||
+        head.slot != udp->slot || head.slot_tag != udp->slot_tag) {
+        stats->datagrams_not_ours++;
+        return;
+    }
+    verdict = replay_check(&udp->replay, head.sequence);
+    if (verdict == REPLAY_SEEN || verdict == REPLAY_OLD) {
+        stats->datagrams_replayed++;
+        return;
+    }
+    if (!datagram_tag_fits(bytes, size, udp->key_down)) {
+        stats->datagrams_not_ours++;
+        return;
+    }
+    replay_set(&udp->replay, head.sequence);
+    udp->received++;
+    udp->heard_ns = client->now_ns;
+    stats->datagrams_received++;
+    stats->bytes_received += size;
+    take_body(client, &head, datagram_body(bytes), datagram_body_size(size));
+}

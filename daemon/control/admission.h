@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GSRELAY_CONTROL_ADMISSION_H
+#define GSRELAY_CONTROL_ADMISSION_H
+
+#include "daemon/control/arena.h"
+#include "daemon/control/bucket.h"
+#include "daemon/control/control_limits.h"
+#include "proto/addr.h"
+#include "proto/reason.h"
+
+#include <stdint.h>
+
+/* admission.h - what one address may do: connections at a time, connections a second, failed
+ * authentications.
+ *
+ * An address is an IPv4 address or an IPv6 /64 (addr_prefix_key()). The table has a fixed number of
+ * places, found by SipHash under a random key (Aumasson and Bernstein, 2012), and no place knows
+ * whose it is: addresses that collide share a budget, which nobody can bring about on purpose and
+ * which costs no search and no eviction.
+ * Threads: none of its own. Memory: from the arena. */
+
+struct admission_place {
+    struct bucket accepts;
+    uint64_t fail_window_end_ns;
+    uint64_t lockout_end_ns;
+    uint32_t connection_count;
+    uint32_t fail_count; /* Within the window. */
+};
+
+struct admission {
+    struct admission_place *places;
+    uint32_t place_mask;
+    uint8_t key[16];
+};
+
+/* What is told to someone who is not let in. */
+struct admission_answer {
+    enum reason reason; /* REASON_NONE: let in, and counted until admission_leave(). */
+    uint32_t limit;     /* The value of the limit that was met, else 0. */
+    uint64_t retry_ns;
+    bool is_silent; /* The refusal itself would cost too much: not even an answer. */
+};
+
+void admission_init(struct admission *admission, struct arena *arena, uint32_t connections_max,
+                    const uint8_t key[16]);
+
+/* The place of an address: to be kept with the connection. */
+uint32_t admission_place(const struct admission *admission, const struct addr *peer);
+
+/* Judges a new connection. */
+struct admission_answer admission_enter(struct admission *admission, uint32_t place,
+                                        const struct control_limits *limits, uint64_t now_ns);
+
+/* The end of a connection that was let in. */
+void admission_leave(struct admission *admission, uint32_t place);
+
+/* A failed authentication. True when it was the one that begins a lockout. */
+bool admission_fail(struct admission *admission, uint32_t place,
+                    const struct control_limits *limits, uint64_t now_ns);
+
+/* How long the place is still locked out; 0 = it is not. A connection that was accepted before the
+ * lockout began must not authenticate in it either. */
+uint64_t admission_lockout_ns(const struct admission *admission, uint32_t place, uint64_t now_ns);
+
+#endif

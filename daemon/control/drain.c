@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/control/control_internal.h"
+
+/* drain.c - the end of the relay, said to everybody before it comes. */
+
+void control_drain_begin(struct control *control, uint32_t deadline_ms, uint64_t now_ns)
+{
+    struct control_message message = {.type = CONTROL_DRAINING, .deadline_ms = deadline_ms};
+
+    control->now_ns = now_ns;
+    control->is_draining = true;
+    (void)control_log_add(control, CONTROL_LOG_EVENT_DRAINING, NULL, SESSION_NONE);
+    for (uint32_t i = 0; i < control->limits.connections_max; i++) {
+        control_send(control, i, &message);
+    }
+}
+
+/* The worker drops every slot by itself, so no session owes it a LEAVE. */
+static void end_session(struct control *control, uint32_t index)
+{
+    struct session *session = &control->sessions.sessions[index];
+
+    session->membership = (struct membership){.state = MEMBERSHIP_NONE, .room_pending = ROOM_NONE};
+    if (session->state == SESSION_ATTACHED || session->state == SESSION_GRACE) {
+        control_session_end(control, index, REASON_SHUTDOWN, true);
+    } else {
+        control_session_settle(control, index);
+    }
+}
+
+void control_drain_end(struct control *control, uint64_t now_ns)
+{
+    control->now_ns = now_ns;
+    control->is_draining = true;
+    while (control->owing_first != SESSION_NONE) {
+        struct session *session = &control->sessions.sessions[control->owing_first];
+        control->owing_first = session->next;
+        session->is_owing = false;
+    }
+    for (uint32_t i = 0; i < control->sessions.touched_count; i++) {
+        if (control->sessions.sessions[i].state != SESSION_FREE) {
+            end_session(control, i);
+        }
+    }
+    for (uint32_t i = 0; i < control->limits.connections_max; i++) {
+        if (control->connections[i].state == CONNECTION_FIRST_FLIGHT) {
+            handshake_refuse(control, i, REASON_SHUTDOWN, CONTROL_SECOND_NS);
+        } else if (control->connections[i].state != CONNECTION_FREE) {
+            control_connection_close(control, i, REASON_SHUTDOWN, false);
+        }
+    }
+    for (uint32_t i = 0; i < control->limits.worker_count; i++) {
+        control->rings[i].is_drain_owed = true;
+    }
+}
