@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+
+/* main.c - gsrelayd: what the command line asks for. */
+
+#include "config/config_dump.h"
+#include "daemon/configure.h"
+#include "daemon/os/os.h"
+#include "daemon/server.h"
+#include "daemon/service/service.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Large, and alive as long as the program is. */
+static struct config config;
+static struct config_report report;
+static struct secret_file secrets;
+
+static int print_key(void)
+{
+    uint8_t bytes[SECRET_SIZE];
+    char key_id[SECRET_KEY_ID_SIZE];
+    char line[SECRET_LINE_SIZE];
+
+    /* The day is a good key id: secrets are replaced by adding a newer one. */
+    (void)snprintf(key_id, sizeof(key_id), "k%llu", (unsigned long long)(os_wall_ms() / 1000));
+    os_random_fill(bytes, sizeof(bytes));
+    if (secret_line_print(key_id, bytes, line) != RESULT_OK) {
+        return EXIT_CODE_FAILURE;
+    }
+    (void)fputs(line, stdout);
+    sodium_memzero(bytes, sizeof(bytes));
+    sodium_memzero(line, sizeof(line));
+    return EXIT_CODE_OK;
+}
+
+/* Reads and checks everything that can be checked without opening a socket. */
+static int load(const struct options *options)
+{
+    struct server_failure failure;
+    int result = configure_load(options, &config, &report);
+
+    config_report_print(&report, config_write_file, stderr);
+    if (result == RESULT_OK) {
+        config_report_start(&report, config.values.auth.secret_file);
+        result = configure_load_secrets(&config.values, &secrets, &report);
+        config_report_print(&report, config_write_file, stderr);
+    }
+    if (result == RESULT_OK && server_check(&config.values, &failure) != RESULT_OK) {
+        (void)fprintf(stderr, "gsrelayd: %s\n", failure.text);
+        result = RESULT_INVALID;
+    }
+    return result;
+}
+
+static int act(const struct options *options)
+{
+    enum exit_code code;
+
+    if (load(options) != RESULT_OK) {
+        (void)fprintf(stderr, "gsrelayd: nothing was started\n");
+        return EXIT_CODE_CONFIG;
+    }
+    if (options->action == OPTIONS_DUMP_CONFIG) {
+        config_dump(&config, config_write_file, stdout);
+        return EXIT_CODE_OK;
+    }
+    if (options->action == OPTIONS_CHECK_CONFIG) {
+        (void)printf("%s: good; at most %llu MiB of tables\n",
+                     config.path[0] != '\0' ? config.path : "built-in defaults",
+                     (unsigned long long)(server_memory(&config.values) >> 20));
+        return EXIT_CODE_OK;
+    }
+    code = service_run_console(&config, &secrets);
+    secret_file_wipe(&secrets);
+    return code;
+}
+
+int program_main(int argc, char **argv)
+{
+    static struct options options;
+    char error[OPTIONS_ERROR_SIZE];
+
+    if (sodium_init() < 0) {
+        (void)fprintf(stderr, "gsrelayd: the cryptographic library refuses to start\n");
+        return EXIT_CODE_FAILURE;
+    }
+    if (options_parse(argc, argv, &options, error) != RESULT_OK) {
+        (void)fprintf(stderr, "gsrelayd: %s\n", error);
+        return EXIT_CODE_CONFIG;
+    }
+    switch (options.action) {
+    case OPTIONS_HELP:
+        (void)fputs(options_help(), stdout);
+        return EXIT_CODE_OK;
+    case OPTIONS_VERSION:
+        (void)puts("gsrelayd " GSRELAY_VERSION);
+        return EXIT_CODE_OK;
+    case OPTIONS_GENKEY:
+        return print_key();
+    case OPTIONS_DUMP_DEFAULTS:
+        config_dump_defaults(config_write_file, stdout);
+        return EXIT_CODE_OK;
+    case OPTIONS_RUN:
+    case OPTIONS_CHECK_CONFIG:
+    case OPTIONS_DUMP_CONFIG:
+        break;
+    }
+    return act(&options);
+}

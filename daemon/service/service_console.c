@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/service/service.h"
+
+#include "daemon/log/log_stream.h"
+#include "daemon/os/os.h"
+#include "daemon/server.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+/* Requests can come before there is a server; they wait in os/ until it is there. */
+struct console {
+    _Atomic(struct server *) server;
+};
+
+static void take_requests(void *context)
+{
+    struct console *console = context;
+    struct server *server = atomic_load(&console->server);
+    unsigned requests;
+
+    if (server == NULL) {
+        return;
+    }
+    requests = os_requests_take();
+    if ((requests & OS_REQUEST_COUNTERS) != 0) {
+        server_report(server);
+    }
+    if ((requests & OS_REQUEST_STOP) != 0) {
+        server_stop(server);
+    }
+}
+
+static struct log *open_log(const struct config *config)
+{
+    const struct log_options options = {
+        .level = (enum log_level)config->values.log.level,
+        .lines_per_s = config->values.log.lines_per_s,
+    };
+    struct log_sink sink;
+    struct log *log;
+
+    if (log_stderr_open(&sink) != RESULT_OK) {
+        return NULL;
+    }
+    if (log_create(&options, sink, &log) != RESULT_OK) {
+        sink.close(sink.context);
+        return NULL;
+    }
+    return log;
+}
+
+static void say_starting(struct log *log, const struct config *config)
+{
+    struct log_line *line = log_begin(log, LOG_EVENT_STARTING);
+
+    log_text(line, "version", GSRELAY_VERSION);
+    log_text(line, "config", config->path[0] != '\0' ? config->path : "built-in defaults");
+    log_end(log);
+}
+
+static void say_failed(struct log *log, const struct server_failure *failure)
+{
+    struct log_line *line = log_begin(log, LOG_EVENT_FAILED);
+
+    log_text(line, "error", failure->text);
+    log_u64(line, "exit_code", (uint64_t)failure->exit_code);
+    log_end(log);
+}
+
+static void say_ready(const struct server *server)
+{
+    char ready[SERVER_READY_SIZE];
+
+    server_ready_line(server, ready);
+    (void)fputs(ready, stdout);
+    (void)fflush(stdout);
+}
+
+static enum exit_code open_server(const struct config *config, const struct secret_file *secrets,
+                                  struct log *log, struct server **out)
+{
+    struct server_failure failure;
+
+    say_starting(log, config);
+    if (server_open(&config->values, secrets, log, out, &failure) != RESULT_OK) {
+        say_failed(log, &failure);
+        return failure.exit_code;
+    }
+    return EXIT_CODE_OK;
+}
+
+enum exit_code service_run_console(const struct config *config, const struct secret_file *secrets)
+{
+    static struct console console; /* Outlives whatever thread the system calls us on. */
+    enum exit_code code = EXIT_CODE_RESOURCES;
+    struct server *server = NULL;
+    struct log *log;
+
+    if (os_requests_open(take_requests, &console) != 0) {
+        (void)fprintf(stderr, "gsrelayd: the system does not let us listen for signals\n");
+        return EXIT_CODE_RESOURCES;
+    }
+    log = open_log(config);
+    if (log == NULL) {
+        (void)fprintf(stderr, "gsrelayd: there is not enough memory to begin\n");
+    } else {
+        code = open_server(config, secrets, log, &server);
+    }
+    if (code == EXIT_CODE_OK) {
+        atomic_store(&console.server, server);
+        say_ready(server);
+        take_requests(&console);
+        code = server_run(server);
+    }
+    /* The log first: a Windows console that was closed ends the process with os_requests_close().
+     * The server after it: until then a request may still reach it. */
+    log_destroy(log);
+    os_requests_close();
+    server_close(server);
+    return code;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/worker.h"
+
+#include "daemon/os/os.h"
+
+#include <stdlib.h>
+
+enum {
+    TURN_DATAGRAMS = 1024, /* A turn takes at least this many before it flushes. */
+    SEND_BATCH = NET_UDP_BATCH,
+    COMMANDS_PER_TURN = 64
+};
+
+/* While the control thread has no room for our events we look again this soon. */
+static const uint64_t BLOCKED_WAIT_NS = UINT64_C(1000000);
+
+struct worker {
+    struct link link;
+    struct net_udp *net;
+    struct core *core;
+    void *core_memory;
+    uint64_t turns;
+    uint64_t turns_bounded;
+    uint64_t events_withheld;
+    bool is_blocked; /* Events or commands are waiting for room in a queue. */
+    bool is_precise;
+    struct net_received received[NET_UDP_BATCH];
+    struct output outputs[SEND_BATCH];
+    struct net_outgoing outgoing[SEND_BATCH];
+};
+
+size_t worker_size(const struct relay_limits *limits)
+{
+    const size_t core_bytes = core_size(limits);
+
+    if (core_bytes == 0) {
+        return 0;
+    }
+    return core_bytes + sizeof(struct worker) + WORKER_COMMANDS * sizeof(struct command) +
+           WORKER_EVENTS * sizeof(struct event);
+}
+
+int worker_create(const struct relay_limits *limits, struct net_udp *net, const uint8_t seed[32],
+                  uint64_t now_ns, struct worker **out)
+{
+    const size_t core_bytes = core_size(limits);
+    struct worker *worker;
+
+    if (core_bytes == 0) {
+        return RESULT_INVALID;
+    }
+    worker = calloc(1, sizeof(*worker));
+    if (worker == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    worker->core_memory = calloc(1, core_bytes);
+    worker->link.commands = queue_create(sizeof(struct command), WORKER_COMMANDS);
+    worker->link.events = queue_create(sizeof(struct event), WORKER_EVENTS);
+    if (worker->core_memory == NULL || worker->link.commands == NULL ||
+        worker->link.events == NULL) {
+        worker_destroy(worker);
+        return RESULT_NO_MEMORY;
+    }
+    worker->core = core_init(worker->core_memory, limits, seed, now_ns);
+    worker->net = net;
+    worker->link.net = net;
+    worker->link.udp_port = net_udp_address(net, 0).port;
+    *out = worker;
+    return RESULT_OK;
+}
+
+void worker_destroy(struct worker *worker)
+{
+    if (worker == NULL) {
+        return;
+    }
+    net_udp_close(worker->net);
+    queue_destroy(worker->link.commands);
+    queue_destroy(worker->link.events);
+    free(worker->core_memory);
+    free(worker);
+}
+
+struct link *worker_link(struct worker *worker)
+{
+    return &worker->link;
+}
+
+/* Passes the core's events on, as far as the control thread has room for them. */
+static void pass_events(struct worker *worker)
+{
+    bool has_passed = false;
+
+    for (;;) {
+        struct event *event = queue_reserve(worker->link.events);
+
+        if (event == NULL) {
+            worker->events_withheld++;
+            worker->is_blocked = true;
+            break;
+        }
+        if (!core_event(worker->core, event)) {
+            break;
+        }
+        queue_push_reserved(worker->link.events);
+        has_passed = true;
+    }
+    if (has_passed) {
+        worker->link.wake_control(worker->link.wake_context);
+    }
+}
+
+static void take_commands(struct worker *worker, uint64_t now_ns)
+{
+    for (unsigned taken = 0; taken < COMMANDS_PER_TURN; taken++) {
+        const struct command *command;
+
+        if (!core_can_act(worker->core)) {
+            pass_events(worker);
+            if (!core_can_act(worker->core)) {
+                return;
+            }
+        }
+        command = queue_peek(worker->link.commands);
+        if (command == NULL) {
+            return;
+        }
+        core_command(worker->core, command, now_ns);
+        queue_pop_peeked(worker->link.commands);
+    }
+    worker->is_blocked = true; /* More may wait; the next turn follows at once. */
+}
+
+/* Receives until the sockets are empty or the turn has had enough: in overload, states then grow
+ * old here, where newer ones replace them, and not in the kernel's queue, which drops the newest.
+ */
+static void receive(struct worker *worker, uint64_t now_ns)
+{
+    const uint32_t bound_twice = 2 * core_bound_count(worker->core);
+    const uint32_t bound = bound_twice > TURN_DATAGRAMS ? bound_twice : TURN_DATAGRAMS;
+    uint32_t taken = 0;
+
+    while (taken < bound) {
+        const unsigned count = net_udp_recv(worker->net, worker->received, NET_UDP_BATCH);
+
+        if (count == 0) {
+            return;
+        }
+        for (unsigned i = 0; i < count; i++) {
+            const struct net_received *received = &worker->received[i];
+            const struct path from = {.peer = received->from,
+                                      .socket = (uint16_t)received->socket_index};
+
+            core_datagram(worker->core, &from, received->bytes, received->size, now_ns);
+        }
+        taken += count;
+    }
+    worker->turns_bounded++;
+}
+
+static void fill_outgoing(struct net_outgoing *outgoing, const struct output *output)
+{
+    outgoing->to = output->path.peer;
+    outgoing->socket_index = output->path.socket;
+    outgoing->head = (struct net_vector){output->head, output->head_size};
+    outgoing->body = (struct net_vector){output->body, output->body_size};
+    outgoing->tag = (struct net_vector){output->tag, output->tag_size};
+}
+
+static enum output_result output_result(int result)
+{
+    if (result == RESULT_OK) {
+        return OUTPUT_SENT;
+    }
+    return result == RESULT_AGAIN ? OUTPUT_FULL : OUTPUT_FAILED;
+}
+
+static void flush(struct worker *worker, uint64_t now_ns)
+{
+    for (;;) {
+        const unsigned count = core_output(worker->core, worker->outputs, SEND_BATCH, now_ns);
+
+        if (count == 0) {
+            return;
+        }
+        for (unsigned i = 0; i < count; i++) {
+            fill_outgoing(&worker->outgoing[i], &worker->outputs[i]);
+        }
+        (void)net_udp_send(worker->net, worker->outgoing, count);
+        for (unsigned i = 0; i < count; i++) {
+            worker->outputs[i].result = output_result(worker->outgoing[i].result);
+        }
+        core_output_done(worker->core, worker->outputs, count);
+    }
+}
+
+static void answer_snapshot(struct worker *worker, uint64_t now_ns)
+{
+    struct link *link = &worker->link;
+    const unsigned asked = atomic_load_explicit(&link->snapshot_asked, memory_order_acquire);
+
+    if (asked == atomic_load_explicit(&link->snapshot_taken, memory_order_relaxed)) {
+        return;
+    }
+    core_counters(worker->core, &link->snapshot.core);
+    net_udp_counters(worker->net, &link->snapshot.net);
+    link->snapshot.turns = worker->turns;
+    link->snapshot.turns_bounded = worker->turns_bounded;
+    link->snapshot.events_withheld = worker->events_withheld;
+    link->snapshot.taken_ns = now_ns;
+    atomic_store_explicit(&link->snapshot_taken, asked, memory_order_release);
+    link->wake_control(link->wake_context);
+}
+
+static uint64_t wait_time_ns(struct worker *worker)
+{
+    const uint64_t deadline_ns = core_next_deadline(worker->core);
+    uint64_t wait_ns = NET_WAIT_FOREVER;
+
+    if (deadline_ns != UINT64_MAX) {
+        const uint64_t now_ns = os_clock_ns();
+
+        wait_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+    }
+    if (worker->is_blocked && wait_ns > BLOCKED_WAIT_NS) {
+        wait_ns = BLOCKED_WAIT_NS;
+    }
+    return wait_ns;
+}
+
+static void turn(struct worker *worker)
+{
+    const uint64_t now_ns = os_clock_ns();
+
+    worker->is_blocked = false;
+    take_commands(worker, now_ns);
+    receive(worker, now_ns);
+    core_run_timers(worker->core, now_ns);
+    flush(worker, now_ns);
+    pass_events(worker);
+    answer_snapshot(worker, now_ns);
+    worker->turns++;
+    if (core_is_ticking(worker->core) != worker->is_precise) {
+        worker->is_precise = !worker->is_precise;
+        net_udp_set_precise(worker->net, worker->is_precise);
+    }
+}
+
+void worker_run(void *context)
+{
+    struct worker *worker = context;
+
+    for (;;) {
+        int bits;
+
+        /* Read before the turn: what was handed over before the stop is still carried out. */
+        const bool is_last = atomic_load_explicit(&worker->link.stop, memory_order_acquire);
+
+        turn(worker);
+        if (is_last) {
+            return;
+        }
+        bits = net_udp_wait(worker->net, wait_time_ns(worker));
+        if (bits < 0) {
+            atomic_store_explicit(&worker->link.failure, bits, memory_order_release);
+            worker->link.wake_control(worker->link.wake_context);
+            return;
+        }
+    }
+}
