@@ -39,11 +39,11 @@ struct admission_answer admission_enter(struct admission *admission, uint32_t pl
 {
     struct admission_place *place = &admission->places[place_index];
     struct admission_answer answer = {.reason = REASON_NONE};
-    uint64_t interval_ns = bucket_interval(limits->accepts_per_ip_s, SECOND_NS);
+    uint64_t interval_ns = rate_interval(limits->accepts_per_ip_s, SECOND_NS);
 
     /* The rate comes first: it bounds how often the other refusals are answered at all. */
-    if (!bucket_take(&place->accepts, interval_ns, limits->accepts_per_ip_burst, now_ns,
-                     &answer.retry_ns)) {
+    if (!rate_take(&place->accepts, interval_ns, limits->accepts_per_ip_burst, now_ns,
+                   &answer.retry_ns)) {
         answer.reason = REASON_ACCEPTS_PER_IP;
         answer.limit = limits->accepts_per_ip_s;
         answer.is_silent = true;

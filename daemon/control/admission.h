@@ -3,8 +3,8 @@
 #define GSRELAY_CONTROL_ADMISSION_H
 
 #include "daemon/control/arena.h"
-#include "daemon/control/bucket.h"
 #include "daemon/control/control_limits.h"
+#include "daemon/control/rate.h"
 #include "proto/addr.h"
 #include "proto/reason.h"
 
@@ -20,7 +20,7 @@
  * Threads: none of its own. Memory: from the arena. */
 
 struct admission_place {
-    struct bucket accepts;
+    struct rate accepts;
     uint64_t fail_window_end_ns;
     uint64_t lockout_end_ns;
     uint32_t connection_count;

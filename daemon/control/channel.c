@@ -92,8 +92,8 @@ void control_send(struct control *control, uint32_t index, const struct control_
     }
     enum reason reason = connection_send(connection, &control->pools, &control->limits, message);
     if (reason != REASON_NONE) {
-        struct control_log_record *record = control_log_add(
-            control, CONTROL_LOG_EVENT_CLIENT_LIMITED, connection, connection->session);
+        struct control_log_record *record =
+            control_log_add(control, CONTROL_LOG_EVENT_LIMIT_HIT, connection, connection->session);
         record->reason = reason;
         record->limit = control->limits.out_buffer_bytes;
         control_connection_close(control, index, reason, true);
@@ -261,7 +261,7 @@ static void evict_oldest(struct control *control)
     if (control->counters.connections_preauth < control->limits.preauth_max) {
         return;
     }
-    struct control_log_record *record = control_log_add(control, CONTROL_LOG_EVENT_CONN_REFUSED,
+    struct control_log_record *record = control_log_add(control, CONTROL_LOG_EVENT_CLIENT_REFUSED,
                                                         &control->connections[index], SESSION_NONE);
     record->reason = REASON_PREAUTH_FULL;
     record->limit = control->limits.preauth_max;
@@ -286,15 +286,15 @@ void control_accepted(struct control *control, uint32_t index, const struct addr
     }
     preauth_add(control, index);
     if (answer.reason == REASON_NONE) {
-        (void)control_log_add(control, CONTROL_LOG_EVENT_CONN_ACCEPTED, connection, SESSION_NONE);
+        (void)control_log_add(control, CONTROL_LOG_EVENT_CLIENT_ACCEPTED, connection, SESSION_NONE);
         control_connection_time(control, index);
         return;
     }
     struct control_log_record *record =
-        control_log_add(control, CONTROL_LOG_EVENT_CONN_REFUSED, connection, SESSION_NONE);
+        control_log_add(control, CONTROL_LOG_EVENT_CLIENT_REFUSED, connection, SESSION_NONE);
     record->reason = answer.reason;
     record->limit = answer.limit;
-    record->retry_ms = bucket_retry_ms(answer.retry_ns);
+    record->retry_ms = rate_retry_ms(answer.retry_ns);
     control->counters.connections_refused++;
     if (answer.is_silent) {
         control_connection_close(control, index, answer.reason, true);

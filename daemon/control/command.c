@@ -40,7 +40,7 @@ void command_refuse(struct control *control, uint32_t index, uint32_t request, u
 
     message.error.reason = (uint16_t)refusal->reason;
     message.error.limit = refusal->limit;
-    message.error.retry_ms = bucket_retry_ms(refusal->retry_ns);
+    message.error.retry_ms = rate_retry_ms(refusal->retry_ns);
     record->reason = refusal->reason;
     record->limit = refusal->limit;
     record->retry_ms = message.error.retry_ms;
@@ -164,9 +164,9 @@ static struct refusal take_room_token(const struct request *request)
     struct refusal refusal = {.reason = REASON_ROOM_RATE,
                               .limit = limits->rooms_created_per_minute};
 
-    if (bucket_take(&request->session->rooms_created,
-                    bucket_interval(limits->rooms_created_per_minute, MINUTE_NS),
-                    limits->rooms_created_burst, request->control->now_ns, &refusal.retry_ns)) {
+    if (rate_take(&request->session->rooms_created,
+                  rate_interval(limits->rooms_created_per_minute, MINUTE_NS),
+                  limits->rooms_created_burst, request->control->now_ns, &refusal.retry_ns)) {
         return allowed;
     }
     return refusal;
@@ -376,9 +376,8 @@ static struct refusal run_verb(struct request *request, enum reason decoded)
     struct refusal refusal = {.reason = REASON_COMMAND_RATE, .limit = limits->commands_per_s};
 
     /* The rate comes first, so that it bounds mistakes too. */
-    if (!bucket_take(&connection->commands,
-                     bucket_interval(limits->commands_per_s, CONTROL_SECOND_NS),
-                     limits->commands_burst, control->now_ns, &refusal.retry_ns)) {
+    if (!rate_take(&connection->commands, rate_interval(limits->commands_per_s, CONTROL_SECOND_NS),
+                   limits->commands_burst, control->now_ns, &refusal.retry_ns)) {
         return refusal;
     }
     if (decoded != REASON_NONE) {

@@ -77,7 +77,7 @@ enum connection_input connection_feed(struct connection *connection, struct conn
 
     assert(size > 0 && connection->kept == 0);
     if (connection->frame == NULL) {
-        connection->frame = pool_get(&pools->frames);
+        connection->frame = buffer_pool_get(&pools->frames);
     }
     if (connection->frame == NULL) {
         return CONNECTION_NO_BUFFER;
@@ -97,7 +97,7 @@ enum connection_input connection_feed(struct connection *connection, struct conn
         connection->frame_end_ns = now_ns + limits->frame_timeout_ns;
     }
     if (!frame_reader_holds_buffer(&connection->reader)) {
-        pool_put(&pools->frames, connection->frame);
+        buffer_pool_put(&pools->frames, connection->frame);
         connection->frame = NULL;
     }
     return CONNECTION_MORE;
@@ -107,7 +107,7 @@ void connection_frame_done(struct connection *connection, struct connection_pool
                            const struct control_limits *limits, uint64_t now_ns)
 {
     if (connection->frame != NULL) {
-        pool_put(&pools->frames, connection->frame);
+        buffer_pool_put(&pools->frames, connection->frame);
         connection->frame = NULL;
     }
     connection->idle_end_ns = now_ns + limits->idle_timeout_ns;
@@ -117,7 +117,7 @@ bool connection_keep(struct connection *connection, struct connection_pools *poo
                      const uint8_t *bytes, size_t size)
 {
     assert(connection->frame == NULL && size > 0 && size <= pools->frames.buffer_bytes);
-    connection->frame = pool_get(&pools->frames);
+    connection->frame = buffer_pool_get(&pools->frames);
     if (connection->frame == NULL) {
         return false;
     }
@@ -133,7 +133,7 @@ size_t connection_take_kept(struct connection *connection, struct connection_poo
 
     if (size > 0) {
         memcpy(out, connection->frame, size);
-        pool_put(&pools->frames, connection->frame);
+        buffer_pool_put(&pools->frames, connection->frame);
         connection->frame = NULL;
         connection->kept = 0;
     }
@@ -154,7 +154,7 @@ static uint8_t *reserve_output(struct connection *connection, struct connection_
         return NULL;
     }
     if (connection->output == NULL) {
-        connection->output = pool_get(&pools->outputs);
+        connection->output = buffer_pool_get(&pools->outputs);
     }
     if (connection->output == NULL) {
         *reason_out = REASON_BUSY;
@@ -207,7 +207,7 @@ enum reason connection_send(struct connection *connection, struct connection_poo
 void connection_output_taken(struct connection *connection, struct connection_pools *pools)
 {
     if (connection->output != NULL) {
-        pool_put(&pools->outputs, connection->output);
+        buffer_pool_put(&pools->outputs, connection->output);
         connection->output = NULL;
     }
     connection->output_size = 0;
@@ -266,10 +266,10 @@ enum reason connection_overdue(const struct connection *connection, uint64_t now
 void connection_release(struct connection *connection, struct connection_pools *pools)
 {
     if (connection->frame != NULL) {
-        pool_put(&pools->frames, connection->frame);
+        buffer_pool_put(&pools->frames, connection->frame);
     }
     if (connection->output != NULL) {
-        pool_put(&pools->outputs, connection->output);
+        buffer_pool_put(&pools->outputs, connection->output);
     }
     connection_state_set(connection, CONNECTION_FREE);
     sodium_memzero(connection, sizeof(*connection));

@@ -2,9 +2,9 @@
 #ifndef GSRELAY_CONTROL_CONNECTION_H
 #define GSRELAY_CONTROL_CONNECTION_H
 
-#include "daemon/control/bucket.h"
+#include "daemon/control/buffer_pool.h"
 #include "daemon/control/control_limits.h"
-#include "daemon/control/pool.h"
+#include "daemon/control/rate.h"
 #include "daemon/core/message.h"
 #include "proto/addr.h"
 #include "proto/control_message.h"
@@ -63,7 +63,7 @@ struct connection {
     uint8_t *output;
     uint32_t output_size;
     uint32_t system_pending; /* Bytes that the net layer has and the system has not. */
-    struct bucket commands;
+    struct rate commands;
     uint64_t
         state_end_ns; /* FIRST_FLIGHT, PROVING: of the handshake; FINISHING: of the patience. */
     uint64_t frame_end_ns; /* OPEN: of the frame that has begun. */
@@ -82,8 +82,8 @@ struct connection {
 
 /* What all connections share. */
 struct connection_pools {
-    struct pool frames;
-    struct pool outputs;
+    struct buffer_pool frames;
+    struct buffer_pool outputs;
 };
 
 enum connection_input {

@@ -42,8 +42,9 @@ static void lay_out(struct control *control, struct arena *arena,
             control->rings[i].commands = commands;
         }
     }
-    pool_init(&control->pools.frames, arena, limits->frame_buffers, connection_frame_bytes(limits));
-    pool_init(&control->pools.outputs, arena, limits->out_buffers, limits->out_buffer_bytes);
+    buffer_pool_init(&control->pools.frames, arena, limits->frame_buffers,
+                     connection_frame_bytes(limits));
+    buffer_pool_init(&control->pools.outputs, arena, limits->out_buffers, limits->out_buffer_bytes);
 }
 
 size_t control_size(const struct control_limits *limits)

@@ -9,7 +9,6 @@ void control_drain_begin(struct control *control, uint32_t deadline_ms, uint64_t
 
     control->now_ns = now_ns;
     control->is_draining = true;
-    (void)control_log_add(control, CONTROL_LOG_EVENT_DRAINING, NULL, SESSION_NONE);
     for (uint32_t i = 0; i < control->limits.connections_max; i++) {
         control_send(control, i, &message);
     }

@@ -55,7 +55,7 @@ void control_session_end(struct control *control, uint32_t index, enum reason re
     if (session->state != SESSION_ATTACHED && session->state != SESSION_GRACE) {
         return;
     }
-    control_log_add(control, CONTROL_LOG_EVENT_SESSION_ENDED, peer, index)->reason = reason;
+    control_log_add(control, CONTROL_LOG_EVENT_SESSION_CLOSED, peer, index)->reason = reason;
     control->counters.ended[reason]++;
     deadlines_set(&control->session_deadlines, index, DEADLINE_NEVER);
     session_end(&control->sessions, index, reason);
@@ -95,7 +95,7 @@ void control_connection_close(struct control *control, uint32_t index, enum reas
         connection->end = reason;
         connection->state_end_ns = control->now_ns + CONTROL_PATIENCE_NS;
         control->counters.closed[reason]++;
-        control_log_add(control, CONTROL_LOG_EVENT_CONN_CLOSED, connection, session)->reason =
+        control_log_add(control, CONTROL_LOG_EVENT_CLIENT_CLOSED, connection, session)->reason =
             reason;
     }
     connection->is_aborted = connection->is_aborted || is_aborted;

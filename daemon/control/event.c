@@ -80,11 +80,10 @@ static void settle_joining(struct control *control, uint32_t worker, uint32_t in
     session->membership.slot = event->slot;
     if (pending != ROOM_NONE) {
         if (room_table_open(&control->rooms, pending, event->room)) {
-            log_room(control, CONTROL_LOG_EVENT_ROOM_CREATED, connection, index, event);
+            log_room(control, CONTROL_LOG_EVENT_ROOM_OPENED, connection, index, event);
         } else {
             room_table_remove(&control->rooms, pending);
-            control_log_add(control, CONTROL_LOG_EVENT_WORKER_FAULT, NULL, SESSION_NONE)->reason =
-                REASON_BAD_VALUE;
+            control->counters.events_stale++;
         }
     }
     log_room(control, CONTROL_LOG_EVENT_MEMBER_JOINED, connection, index, event);
@@ -233,8 +232,8 @@ static void take_notice(struct control *control, const struct event *event)
     message.error.retry_ms = event->retry_ms;
     if (session != NULL) {
         struct control_log_record *record =
-            control_log_add(control, CONTROL_LOG_EVENT_CLIENT_LIMITED,
-                            connection_of(control, session), event->session.index);
+            control_log_add(control, CONTROL_LOG_EVENT_LIMIT_HIT, connection_of(control, session),
+                            event->session.index);
         record->reason = event->reason;
         record->limit = event->limit;
     }

@@ -39,8 +39,10 @@ void handshake_fail(struct control *control, uint32_t index, enum reason reason)
         reason;
     if (admission_fail(&control->admission, connection->place, &control->limits, control->now_ns)) {
         control->counters.lockouts++;
-        control_log_add(control, CONTROL_LOG_EVENT_AUTH_LOCKOUT, connection, SESSION_NONE)->limit =
-            control->limits.fail_limit;
+        struct control_log_record *record =
+            control_log_add(control, CONTROL_LOG_EVENT_LIMIT_HIT, connection, SESSION_NONE);
+        record->reason = REASON_LOCKOUT;
+        record->limit = control->limits.fail_limit;
     }
     if (connection->state == CONNECTION_FIRST_FLIGHT) {
         handshake_refuse(control, index, reason, 0);
@@ -89,7 +91,7 @@ static void try_resume(struct control *control, uint32_t index, const struct hel
 
     if (found == SESSION_NONE) {
         /* Every client of a relay that was restarted comes here once: no failure to be counted. */
-        control_log_add(control, CONTROL_LOG_EVENT_CONN_REFUSED, &control->connections[index],
+        control_log_add(control, CONTROL_LOG_EVENT_CLIENT_REFUSED, &control->connections[index],
                         SESSION_NONE)
             ->reason = REASON_NO_SUCH_SESSION;
         handshake_refuse(control, index, REASON_NO_SUCH_SESSION, 0);
@@ -154,8 +156,8 @@ void handshake_first_flight(struct control *control, uint32_t index, const uint8
         try_resume(control, index, &hello);
     } else if ((hello.mode == HELLO_TICKET) != control->limits.is_ticket_required) {
         /* The refusal names the mode that is wanted. It is a wrong setting and not an attack. */
-        control_log_add(control, CONTROL_LOG_EVENT_CONN_REFUSED, connection, SESSION_NONE)->reason =
-            REASON_REFUSED;
+        control_log_add(control, CONTROL_LOG_EVENT_CLIENT_REFUSED, connection, SESSION_NONE)
+            ->reason = REASON_REFUSED;
         handshake_refuse(control, index, REASON_REFUSED, 0);
     } else {
         connection->claim.mode = hello.mode;

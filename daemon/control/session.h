@@ -3,8 +3,8 @@
 #define GSRELAY_CONTROL_SESSION_H
 
 #include "daemon/control/arena.h"
-#include "daemon/control/bucket.h"
 #include "daemon/control/control_limits.h"
+#include "daemon/control/rate.h"
 #include "daemon/core/message.h"
 #include "proto/limits.h"
 #include "proto/ticket.h"
@@ -70,7 +70,7 @@ struct session {
     uint64_t client_hash; /* Of the client id; 0 where there is none. */
     struct ticket ticket; /* What its client may do; no client id in open mode. */
     struct membership membership;
-    struct bucket rooms_created;
+    struct rate rooms_created;
     struct session_request requests[CONTROL_REQUESTS_MAX];
     uint32_t request_count;
     uint32_t request_serial;

@@ -37,6 +37,7 @@
     X(MEMBER_BOUND, member_bound, INFO, PEER, "a member proved its UDP address")                   \
     X(MEMBER_MOVED, member_moved, INFO, PEER, "a member proved a new UDP address")                 \
     X(MEMBER_LEFT, member_left, INFO, PEER, "a member left a room, with the reason")               \
+    X(HOST_CHANGED, host_changed, DEBUG, PEER, "another member is the host of a room")             \
     X(REQUEST_REFUSED, request_refused, INFO, PEER, "a request was refused, with the reason")      \
     X(LIMIT_HIT, limit_hit, WARN, PEER, "a limit was reached, with the name of its key")           \
     X(PROTOCOL_ERROR, protocol_error, WARN, PEER, "a peer broke the protocol, with the reason")

@@ -55,7 +55,7 @@ static void create__open_client__is_host_of_a_room(void **state)
     assert_int_equal(membership.max_datagram, 1232);
     assert_int_equal(membership.streams, 8);
     assert_int_equal(membership.address.size, 0);
-    assert_int_equal(bench_logged(bench, CONTROL_LOG_EVENT_ROOM_CREATED, REASON_NONE), 1);
+    assert_int_equal(bench_logged(bench, CONTROL_LOG_EVENT_ROOM_OPENED, REASON_NONE), 1);
 }
 
 static void join__code_of_a_room__both_are_told(void **state)

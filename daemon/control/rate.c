@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/control/bucket.h"
+#include "daemon/control/rate.h"
 
 #include <assert.h>
 
-bool bucket_take(struct bucket *bucket, uint64_t interval_ns, uint32_t burst, uint64_t now_ns,
-                 uint64_t *retry_ns_out)
+bool rate_take(struct rate *rate, uint64_t interval_ns, uint32_t burst, uint64_t now_ns,
+               uint64_t *retry_ns_out)
 {
     assert(burst >= 1);
-    uint64_t full_ns = bucket->full_ns > now_ns ? bucket->full_ns : now_ns;
+    uint64_t full_ns = rate->full_ns > now_ns ? rate->full_ns : now_ns;
     uint64_t depth_ns = interval_ns * (burst - 1);
 
     if (full_ns - now_ns > depth_ns) {
         *retry_ns_out = full_ns - now_ns - depth_ns;
         return false;
     }
-    bucket->full_ns = full_ns + interval_ns;
+    rate->full_ns = full_ns + interval_ns;
     return true;
 }
 
-uint64_t bucket_interval(uint64_t count, uint64_t period_ns)
+uint64_t rate_interval(uint64_t count, uint64_t period_ns)
 {
     assert(count >= 1);
     return period_ns / count;
 }
 
-uint32_t bucket_retry_ms(uint64_t retry_ns)
+uint32_t rate_retry_ms(uint64_t retry_ns)
 {
     uint64_t retry_ms = retry_ns / 1000000 + (retry_ns % 1000000 != 0);
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/control/pool.h"
+#include "daemon/control/buffer_pool.h"
 
 #include <assert.h>
 
-void pool_init(struct pool *pool, struct arena *arena, uint32_t count, size_t buffer_bytes)
+void buffer_pool_init(struct buffer_pool *pool, struct arena *arena, uint32_t count,
+                      size_t buffer_bytes)
 {
-    *pool = (struct pool){.buffer_bytes = buffer_bytes, .count = count};
+    *pool = (struct buffer_pool){.buffer_bytes = buffer_bytes, .count = count};
     pool->buffers = arena_take(arena, count, buffer_bytes);
     pool->free_list = arena_take(arena, count, sizeof(*pool->free_list));
 }
 
-uint8_t *pool_get(struct pool *pool)
+uint8_t *buffer_pool_get(struct buffer_pool *pool)
 {
     uint32_t index = 0;
 
@@ -30,7 +31,7 @@ uint8_t *pool_get(struct pool *pool)
     return pool->buffers + index * pool->buffer_bytes;
 }
 
-void pool_put(struct pool *pool, uint8_t *buffer)
+void buffer_pool_put(struct buffer_pool *pool, uint8_t *buffer)
 {
     size_t offset = (size_t)(buffer - pool->buffers);
 

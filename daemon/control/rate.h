@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef GSRELAY_CONTROL_BUCKET_H
-#define GSRELAY_CONTROL_BUCKET_H
+#ifndef GSRELAY_CONTROL_RATE_H
+#define GSRELAY_CONTROL_RATE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* bucket.h - a token bucket that is one number: when it will be full again.
+/* rate.h - a token bucket that is one number: when it will be full again.
  *
  * The generic cell rate algorithm (ITU-T I.371, virtual scheduling): one token comes back every
  * `interval_ns`, and `burst` (at least 1) fit. A zeroed bucket is full.
  * Threads: pure functions. Memory: the caller's. */
 
-struct bucket {
+struct rate {
     uint64_t full_ns;
 };
 
 /* Takes a token. False when there is none; retry_ns_out then tells how long until there is. */
-bool bucket_take(struct bucket *bucket, uint64_t interval_ns, uint32_t burst, uint64_t now_ns,
-                 uint64_t *retry_ns_out);
+bool rate_take(struct rate *rate, uint64_t interval_ns, uint32_t burst, uint64_t now_ns,
+               uint64_t *retry_ns_out);
 
 /* The interval of `count` tokens in `period_ns`; count is at least 1. */
-uint64_t bucket_interval(uint64_t count, uint64_t period_ns);
+uint64_t rate_interval(uint64_t count, uint64_t period_ns);
 
 /* Nanoseconds as milliseconds for a client: rounded up, within 32 bits. */
-uint32_t bucket_retry_ms(uint64_t retry_ns);
+uint32_t rate_retry_ms(uint64_t retry_ns);
 
 #endif
