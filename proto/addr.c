@@ -162,9 +162,6 @@ static bool take_groups(struct cursor *cursor, struct ipv6_groups *groups)
             return false;
         }
     }
-    if (groups->gap < 0 && groups->count == IPV6_GROUPS - 1 && take_gap(cursor)) {
-        groups->gap = groups->count;
-    }
     /* "::" stands for at least one group. */
     return groups->gap < 0 ? groups->count == IPV6_GROUPS : groups->count < IPV6_GROUPS;
 }

@@ -38,20 +38,14 @@ enum frame_result frame_reader_feed(struct frame_reader *reader, uint8_t *buffer
                                     const uint8_t *bytes, size_t size, size_t *taken_out,
                                     size_t *frame_size_out)
 {
-    size_t taken = 0;
+    const size_t taken = take_length(reader, bytes, size);
     size_t wanted = 0;
 
-    *taken_out = 0;
-    if (reader->has_failed) {
-        return FRAME_BAD;
-    }
-    taken = take_length(reader, bytes, size);
     *taken_out = taken;
     if (reader->length_filled < FRAME_LENGTH_SIZE) {
         return FRAME_MORE;
     }
     if (frame_size_of(reader) < reader->size_min || frame_size_of(reader) > reader->size_max) {
-        reader->has_failed = true;
         return FRAME_BAD;
     }
     wanted = (size_t)frame_size_of(reader) - reader->filled;

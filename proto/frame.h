@@ -22,13 +22,12 @@ struct frame_reader {
     uint8_t length[FRAME_LENGTH_SIZE];
     uint8_t length_filled;
     uint16_t filled; /* Bytes of the frame in the buffer. */
-    bool has_failed; /* The stream lost its sense; no call brings it back. */
 };
 
 enum frame_result {
     FRAME_MORE,  /* All bytes were taken, the frame is not whole. */
     FRAME_READY, /* The buffer holds a frame of *frame_size_out bytes. */
-    FRAME_BAD    /* The length is outside the limits: close the connection. */
+    FRAME_BAD    /* The length is outside the limits: close. Every later call says so again. */
 };
 
 void frame_reader_init(struct frame_reader *reader, uint16_t size_min, uint16_t size_max);

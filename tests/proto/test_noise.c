@@ -200,6 +200,7 @@ static void handshake__low_order_key__denied(void **state)
 
 static void handshake__wrong_sizes__refused(void **state)
 {
+    static uint8_t huge[NOISE_MESSAGE_MAX + 1];
     struct pair pair;
     uint8_t message[64];
     uint8_t out[8];
@@ -208,6 +209,9 @@ static void handshake__wrong_sizes__refused(void **state)
     start_pair(&pair);
     assert_int_equal(noise_handshake_write(&pair.client, "abc", 3, message, 50), RESULT_FULL);
     assert_int_equal(noise_handshake_write(&pair.client, NULL, 0, message, 47), RESULT_FULL);
+    assert_int_equal(
+        noise_handshake_write(&pair.client, huge, NOISE_MESSAGE_MAX - 47, huge, sizeof(huge)),
+        RESULT_FULL);
     assert_int_equal(noise_handshake_write(&pair.client, "abc", 3, message, 51), 51);
     assert_int_equal(noise_handshake_read(&pair.relay, message, 51, out, 2), RESULT_FULL);
     assert_int_equal(pair.relay.step, NOISE_DEAD);

@@ -89,6 +89,30 @@ static void set__last_sequence__nothing_wraps(void **state)
     assert_int_equal(replay_check(&replay, 1), REPLAY_OLD);
 }
 
+/* Every sequence seen, then one jump of each length: exactly what it skipped is new. */
+static void set__jumps_of_every_length__forget_nothing_else(void **state)
+{
+    (void)state;
+    for (uint64_t start = 2048; start < 2048 + 64; start++) {
+        for (uint64_t jump = 1; jump < 200; jump++) {
+            struct replay replay;
+
+            replay_init(&replay);
+            for (uint64_t sequence = start - REPLAY_WINDOW + 1; sequence <= start; sequence++) {
+                replay_set(&replay, sequence);
+            }
+            replay_set(&replay, start + jump);
+            for (uint64_t back = 0; back < REPLAY_WINDOW; back++) {
+                if (replay_check(&replay, start + jump - back) !=
+                    (back == 0 || back >= jump ? REPLAY_SEEN : REPLAY_NEW)) {
+                    fail_msg("start %u jump %u back %u", (unsigned)start, (unsigned)jump,
+                             (unsigned)back);
+                }
+            }
+        }
+    }
+}
+
 static uint64_t next_random(uint64_t *seed)
 {
     *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
@@ -142,6 +166,7 @@ int main(void)
         cmocka_unit_test(set__window_edges__exact),
         cmocka_unit_test(set__late_ones_at_the_start__accepted_once),
         cmocka_unit_test(set__last_sequence__nothing_wraps),
+        cmocka_unit_test(set__jumps_of_every_length__forget_nothing_else),
         cmocka_unit_test(random_walk__compared_with_a_plain_list__agrees),
     };
 

@@ -196,6 +196,7 @@ static void allows_join__patterns__match(void **state)
     assert_false(ticket_allows_join(&ticket, "CF23", 4));
     assert_true(ticket_allows_join(&ticket, "23456789CDFH", 12));
     assert_false(ticket_allows_join(&ticket, "2345", 4));
+    assert_false(ticket_allows_join(&ticket, "23456789CDFH", 4));
     ticket_unrestricted(&any);
     assert_true(any.may_create);
     assert_true(ticket_allows_join(&any, "9999", 4));
