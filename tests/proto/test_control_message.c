@@ -27,87 +27,114 @@ static struct wire_bytes text(const char *string)
     return (struct wire_bytes){(const uint8_t *)string, strlen(string)};
 }
 
+static void fill_request(struct control_message *message)
+{
+    switch (message->type) {
+    case CONTROL_START:
+        message->features = 0x11223344;
+        break;
+    case CONTROL_CREATE:
+        message->create = (struct control_create){9, ROOM_TICK_DEFAULT, CREATE_LOCKED, text("map")};
+        break;
+    case CONTROL_JOIN:
+        message->code = text("k7q-x9p");
+        break;
+    case CONTROL_KICK:
+    case CONTROL_HAND_OVER:
+        message->member = 0x0506;
+        break;
+    case CONTROL_LOCK:
+        message->is_locked = true;
+        break;
+    case CONTROL_SET_METADATA:
+        message->metadata = text("name=Arena");
+        break;
+    case CONTROL_PING:
+        message->token = UINT64_C(0x0102030405060708);
+        break;
+    default: /* The others have no fields. */
+        break;
+    }
+}
+
+static struct control_membership make_membership(void)
+{
+    return (struct control_membership){.code = text("K7QX9P"),
+                                       .room_flags = ROOM_LOCKED,
+                                       .member = 1,
+                                       .host = 2,
+                                       .host_epoch = 3,
+                                       .tick_us = 4,
+                                       .members_max = 5,
+                                       .address = text("relay.example"),
+                                       .udp_port = 6,
+                                       .slot = 0xfedcba,
+                                       .slot_tag = 8,
+                                       .key_up = {9},
+                                       .key_down = {10},
+                                       .max_datagram = 1232,
+                                       .streams = 8,
+                                       .datagrams_s = 11,
+                                       .bytes_s = 12,
+                                       .records_s = 13,
+                                       .member_count = 2,
+                                       .members = {1, 2},
+                                       .metadata = text("m")};
+}
+
+static void fill_answer_or_event(struct control_message *message)
+{
+    switch (message->type) {
+    case CONTROL_WELCOME:
+        message->welcome = (struct control_welcome){1, WELCOME_RESUMED, {2}, {3}, 4, 5, 4096};
+        break;
+    case CONTROL_MEMBERSHIP:
+        message->membership = make_membership();
+        break;
+    case CONTROL_PONG:
+        message->token = UINT64_C(0x0102030405060708);
+        break;
+    case CONTROL_ERROR:
+    case CONTROL_NOTICE:
+        message->error = (struct control_error){REASON_ROOM_FULL, 64, 1500};
+        break;
+    case CONTROL_JOINED:
+        message->member = 0x0506;
+        break;
+    case CONTROL_LEFT:
+        message->left = (struct control_left){7, REASON_KICKED};
+        break;
+    case CONTROL_HOST_CHANGED:
+        message->host_changed = (struct control_host_changed){7, 8};
+        break;
+    case CONTROL_METADATA:
+        message->metadata = text("name=Arena");
+        break;
+    case CONTROL_LOCKED:
+        message->is_locked = true;
+        break;
+    case CONTROL_REMOVED:
+    case CONTROL_ENDED:
+        message->reason = REASON_SHUTDOWN;
+        break;
+    case CONTROL_DRAINING:
+        message->deadline_ms = 5000;
+        break;
+    default: /* OK has no fields. */
+        break;
+    }
+}
+
 /* A message of the type with every field set to something that is not zero. */
 static struct control_message make_message(uint8_t type)
 {
     struct control_message message = {.type = type,
                                       .request = type >= 0xC0 ? 0 : UINT32_C(0x01020304)};
 
-    switch ((enum control_type)type) {
-    case CONTROL_START:
-        message.features = 0x11223344;
-        break;
-    case CONTROL_CREATE:
-        message.create = (struct control_create){9, ROOM_TICK_DEFAULT, CREATE_LOCKED, text("map")};
-        break;
-    case CONTROL_JOIN:
-        message.code = text("k7q-x9p");
-        break;
-    case CONTROL_KICK:
-    case CONTROL_HAND_OVER:
-    case CONTROL_JOINED:
-        message.member = 0x0506;
-        break;
-    case CONTROL_LOCK:
-    case CONTROL_LOCKED:
-        message.is_locked = true;
-        break;
-    case CONTROL_SET_METADATA:
-    case CONTROL_METADATA:
-        message.metadata = text("name=Arena");
-        break;
-    case CONTROL_PING:
-    case CONTROL_PONG:
-        message.token = UINT64_C(0x0102030405060708);
-        break;
-    case CONTROL_WELCOME:
-        message.welcome = (struct control_welcome){1, WELCOME_RESUMED, {2}, {3}, 4, 5, 4096};
-        break;
-    case CONTROL_MEMBERSHIP:
-        message.membership = (struct control_membership){.code = text("K7QX9P"),
-                                                         .room_flags = ROOM_LOCKED,
-                                                         .member = 1,
-                                                         .host = 2,
-                                                         .host_epoch = 3,
-                                                         .tick_us = 4,
-                                                         .members_max = 5,
-                                                         .address = text("relay.example"),
-                                                         .udp_port = 6,
-                                                         .slot = 0xfedcba,
-                                                         .slot_tag = 8,
-                                                         .key_up = {9},
-                                                         .key_down = {10},
-                                                         .max_datagram = 1232,
-                                                         .streams = 8,
-                                                         .datagrams_s = 11,
-                                                         .bytes_s = 12,
-                                                         .records_s = 13,
-                                                         .member_count = 2,
-                                                         .members = {1, 2},
-                                                         .metadata = text("m")};
-        break;
-    case CONTROL_ERROR:
-    case CONTROL_NOTICE:
-        message.error = (struct control_error){REASON_ROOM_FULL, 64, 1500};
-        break;
-    case CONTROL_LEFT:
-        message.left = (struct control_left){7, REASON_KICKED};
-        break;
-    case CONTROL_HOST_CHANGED:
-        message.host_changed = (struct control_host_changed){7, 8};
-        break;
-    case CONTROL_REMOVED:
-    case CONTROL_ENDED:
-        message.reason = REASON_SHUTDOWN;
-        break;
-    case CONTROL_DRAINING:
-        message.deadline_ms = 5000;
-        break;
-    case CONTROL_LEAVE:
-    case CONTROL_ROOM_STATE:
-    case CONTROL_BYE:
-    case CONTROL_OK:
-        break;
+    if (direction_of(type) == CONTROL_UP) {
+        fill_request(&message);
+    } else {
+        fill_answer_or_event(&message);
     }
     return message;
 }
