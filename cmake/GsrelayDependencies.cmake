@@ -1,5 +1,10 @@
 # The three libraries we stand on, as imported targets, found the same way natively and for Windows.
-# For Windows, ./dev builds them once and names their folder in CMAKE_PREFIX_PATH.
+# For the cross build ./dev makes them once; cmake/mingw-w64.cmake knows where they lie.
+
+if(WIN32)
+  # Static archives only: beside them MSYS2 has import libraries, which would bring DLLs along.
+  set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
+endif()
 
 function(gsrelay_dependency target header library hint)
   string(REPLACE "::" "_" key ${target})
