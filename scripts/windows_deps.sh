@@ -88,7 +88,9 @@ deps_build() {
     deps_list | while read -r _ archive sum; do
         deps_sum_is "$cache/sources/$archive" "$sum" ||
             die "$cache/sources/$archive has the wrong SHA-256; expected $sum. Remove it, or put the right file there."
-        tar -C "$work/src" -xf "$cache/sources/$archive"
+        # cmake reads every format of archive, where tar would need xz.
+        (cd "$work/src" && cmake -E tar xf "$cache/sources/$archive") ||
+            die "$cache/sources/$archive cannot be unpacked: is the disk full?"
     done || exit 1
     {
         cmake -S "$root/cmake/windows-deps" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
