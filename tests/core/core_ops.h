@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GSRELAY_TESTS_CORE_CORE_OPS_H
+#define GSRELAY_TESTS_CORE_CORE_OPS_H
+
+#include "core_fixture.h"
+
+/* core_ops.h - a core, its clients and its attackers, driven by bytes.
+ *
+ * Each step takes an op-code and its arguments from a run of bytes: commands, datagrams honest and
+ * hostile, time, outputs that succeed or fail, new limits. After every call the core is recounted
+ * (core_check.h), and everything that comes out is held against what went in:
+ *     a record reaches only members that it was for, unaltered, and no stream goes backwards;
+ *     an address that has not echoed a challenge never gets more bytes than it sent, sealed;
+ *     each command has exactly one answer;
+ *     what is not sealed for a slot gets nothing back.
+ * What does not hold ends the program with its name and the step. */
+
+#define OPS_CLIENTS   24
+#define OPS_ADDRESSES 32
+#define OPS_MESSAGES  65536
+#define OPS_SENDERS   4096 /* Members that a receiver is watched for, by a hash of their ids. */
+
+/* What became of a record that a client has sent. */
+struct ops_message {
+    uint32_t number;
+    uint16_t sender;
+    uint16_t to; /* A member, or 0xFFFF. */
+    struct room_ref room;
+    uint64_t order;
+    uint16_t size;
+    uint8_t stream;
+};
+
+struct ops_client {
+    struct client client;
+    bool is_member;
+    bool has_cookie;
+    uint8_t cookie[8];
+    unsigned cookie_address;
+    uint8_t last[2048]; /* The last datagram, for replays. */
+    size_t last_size;
+    uint32_t last_number;                   /* Of stream 0. */
+    uint64_t last_orders[OPS_CLIENTS][256]; /* By sender's place here and stream. */
+    uint16_t senders[OPS_CLIENTS];          /* Whose orders those are. */
+};
+
+struct ops {
+    struct fixture fixture;
+    const uint8_t *bytes;
+    const uint8_t *end;
+    uint64_t step;
+    uint32_t request;
+    uint32_t number; /* Of the last message. */
+    struct ops_client clients[OPS_CLIENTS];
+    struct ops_message messages[OPS_MESSAGES];
+    uint64_t bytes_in[OPS_ADDRESSES];
+    uint64_t bytes_out[OPS_ADDRESSES];
+    bool has_echoed[OPS_ADDRESSES];
+    uint64_t records_received;
+};
+
+/* The struct is large: give it memory that is not on the stack, zeroed. */
+void ops_open(struct ops *ops);
+void ops_close(struct ops *ops);
+
+/* Runs all steps that the bytes hold. */
+void ops_run(struct ops *ops, const uint8_t *bytes, size_t size);
+
+#endif
