@@ -131,7 +131,7 @@ static const struct config_key keys[] = {
      RANGE(1, 1000000), .fallback = "40",
      .help = "Commands from one client that may come at once."},
     {AT(control, frame_max, frame_max_bytes), .type = CONFIG_TYPE_SIZE, .is_live = RESTART,
-     RANGE(1 * KIB, 60 * KIB), .fallback = "4KiB",
+     RANGE(2 * KIB, 16 * KIB), .fallback = "4KiB",
      .help = "The longest message of a client that has logged in; a longer one closes it."},
     {AT(control, out_buffer, out_buffer_bytes), .type = CONFIG_TYPE_SIZE, .is_live = RESTART,
      RANGE(4 * KIB, 4 * MIB), .fallback = "16KiB",
