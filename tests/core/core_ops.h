@@ -4,6 +4,9 @@
 
 #include "core_fixture.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 /* core_ops.h - a core, its clients and its attackers, driven by bytes.
  *
  * Each step takes an op-code and its arguments from a run of bytes: commands, datagrams honest and
@@ -18,9 +21,20 @@
 #define OPS_CLIENTS   24
 #define OPS_ADDRESSES 32
 #define OPS_MESSAGES  65536
-#define OPS_SENDERS   4096 /* Members that a receiver is watched for, by a hash of their ids. */
 
-/* What became of a record that a client has sent. */
+#define OPS_REQUIRE(ops, condition)                                                                \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            (void)fprintf(stderr, "%s:%d: step %llu: does not hold: %s\n", __FILE__, __LINE__,     \
+                          (unsigned long long)(ops)->step, #condition);                            \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+/* A payload: number (4), then filler that follows from it. */
+#define PAYLOAD_SIZE_MIN 6
+
+/* A record that a client has sent. */
 struct ops_message {
     uint32_t number;
     uint16_t sender;
@@ -65,5 +79,14 @@ void ops_close(struct ops *ops);
 
 /* Runs all steps that the bytes hold. */
 void ops_run(struct ops *ops, const uint8_t *bytes, size_t size);
+
+/* Looks at everything that the nets of the fixture have caught, and empties them. */
+void ops_look(struct ops *ops);
+
+/* The number of a path that fixture_path() made. */
+unsigned ops_address(const struct ops *ops, const struct path *path);
+
+/* The byte at `index` of the payload with this number. */
+uint8_t ops_filler(uint32_t number, unsigned index);
 
 #endif
