@@ -3,7 +3,10 @@
 
 #include <limits.h>
 
-enum { STREAM_0_RING = 64 };
+enum {
+    STREAM_0_RING = 64,
+    CHALLENGE_ADDRESS_BURST = 5 /* As WireGuard: what one address may ask for at once. */
+};
 
 static uint32_t to_u32(uint64_t value)
 {
@@ -41,7 +44,7 @@ void server_limits_fill(const struct relay_config *config, struct relay_limits *
         .challenge_session_rate = config->udp.challenge_per_session_s,
         .challenge_session_burst = config->udp.challenge_per_session_s,
         .challenge_address_rate = config->udp.challenge_per_ip_s,
-        .challenge_address_burst = config->udp.challenge_per_ip_s,
+        .challenge_address_burst = CHALLENGE_ADDRESS_BURST,
         .cookie_rotate_ns = config->udp.cookie_rotate_ns,
         .bind_timeout_ns = config->udp.bind_timeout_ns,
         .session_idle_ns = config->udp.session_idle_ns,

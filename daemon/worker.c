@@ -204,6 +204,9 @@ static void answer_snapshot(struct worker *worker, uint64_t now_ns)
     }
     core_counters(worker->core, &link->snapshot.core);
     net_udp_counters(worker->net, &link->snapshot.net);
+    /* The sockets keep longer datagrams from the core; the ledger holds every one that came. */
+    link->snapshot.core.datagrams_received += link->snapshot.net.received_oversize;
+    link->snapshot.core.dropped[REASON_OVERSIZE] += link->snapshot.net.received_oversize;
     link->snapshot.turns = worker->turns;
     link->snapshot.turns_bounded = worker->turns_bounded;
     link->snapshot.events_withheld = worker->events_withheld;
