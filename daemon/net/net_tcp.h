@@ -139,7 +139,8 @@ GSRELAY_CHECKED int net_tcp_wait(struct net_tcp *net, struct net_tcp_event event
 /* Reads up to size (at least 1) bytes without blocking. Returns their count, 0 at the peer's end of
  * stream (now and ever after; writing goes on), RESULT_AGAIN when nothing is there now,
  * RESULT_CLOSED when the connection has failed (its CLOSED is still to come), RESULT_NOT_FOUND for
- * a stale handle. A reset may overtake bytes that were not yet read. */
+ * a stale handle. A reset may overtake bytes that were not yet read; under Wine one that comes
+ * while READABLE is being told reads as the peer's end. */
 GSRELAY_CHECKED int net_tcp_read(struct net_tcp *net, struct net_conn conn, void *bytes,
                                  size_t size);
 

@@ -10,6 +10,7 @@
 
 struct peer {
     SOCKET socket;
+    bool has_finished;
 };
 
 /* The tests open no net before some of the peers; Winsock counts its users. */
@@ -60,7 +61,7 @@ struct peer *peer_connect(struct addr to, bool small_buffers)
         (void)closesocket(socket_handle);
         return NULL;
     }
-    peer->socket = socket_handle;
+    *peer = (struct peer){.socket = socket_handle};
     return peer;
 }
 
@@ -96,14 +97,25 @@ int peer_send(struct peer *peer, const void *bytes, size_t size)
     return to_result(send(peer->socket, bytes, (int)size, 0));
 }
 
+/* Wine reads a reset as an end when no receive was posted before it came. Sending nothing tells
+ * them apart, there and on Windows. */
+static bool is_reset(const struct peer *peer)
+{
+    return !peer->has_finished && send(peer->socket, "", 0, 0) == SOCKET_ERROR &&
+           WSAGetLastError() != WSAEWOULDBLOCK;
+}
+
 int peer_receive(struct peer *peer, void *bytes, size_t size)
 {
-    return to_result(recv(peer->socket, bytes, (int)size, 0));
+    const int count = recv(peer->socket, bytes, (int)size, 0);
+
+    return count == 0 && is_reset(peer) ? RESULT_CLOSED : to_result(count);
 }
 
 void peer_finish(struct peer *peer)
 {
     (void)shutdown(peer->socket, SD_SEND);
+    peer->has_finished = true;
 }
 
 void peer_reset(struct peer *peer)
