@@ -4,21 +4,7 @@
 #include "proto/body.h"
 #include "proto/limits.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* number (4), sender (2), then filler that follows from the number. */
-#define PAYLOAD_SIZE_MIN 6
-
-#define REQUIRE(ops, condition)                                                                    \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            (void)fprintf(stderr, "%s:%d: step %llu: does not hold: %s\n", __FILE__, __LINE__,     \
-                          (unsigned long long)(ops)->step, #condition);                            \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 static unsigned take(struct ops *ops)
 {
@@ -67,163 +53,6 @@ void ops_close(struct ops *ops)
     fixture_close(&ops->fixture);
 }
 
-static uint8_t filler(uint32_t number, unsigned index)
-{
-    return (uint8_t)(number * 31 + index * 7);
-}
-
-/* What came out. */
-
-static unsigned address_of(const struct ops *ops, const struct path *path)
-{
-    for (unsigned number = 0; number < OPS_ADDRESSES; number++) {
-        const struct path other = fixture_path(number);
-
-        if (addr_equal(&other.peer, &path->peer)) {
-            return number;
-        }
-    }
-    REQUIRE(ops, !"an address that nobody has");
-    return 0;
-}
-
-static struct ops_client *client_of(struct ops *ops, const struct sent *sent)
-{
-    struct datagram_head head;
-
-    REQUIRE(ops, datagram_check_down(sent->bytes, sent->size, ops->fixture.limits.max_datagram,
-                                     &head) == REASON_NONE);
-    for (unsigned number = 0; number < OPS_CLIENTS; number++) {
-        struct ops_client *client = &ops->clients[number];
-
-        if (client->client.slot.index == head.slot && client->client.slot.tag == head.slot_tag) {
-            REQUIRE(ops,
-                    datagram_tag_fits(sent->bytes, sent->size, client->client.secret.key_down));
-            return client;
-        }
-    }
-    return NULL; /* Its client has gone, and so have the keys. */
-}
-
-/* The orders of a sender, forgotten when its place has another member. */
-static uint64_t *orders_of(struct ops *ops, struct ops_client *client, uint16_t sender)
-{
-    unsigned number = 0;
-
-    while (number < OPS_CLIENTS && client->senders[number] != sender) {
-        number++;
-    }
-    if (number == OPS_CLIENTS) {
-        number = ops->number % OPS_CLIENTS;
-        client->senders[number] = sender;
-        memset(client->last_orders[number], 0, sizeof(client->last_orders[number]));
-    }
-    return client->last_orders[number];
-}
-
-static void check_record(struct ops *ops, struct ops_client *client, const struct record *record)
-{
-    const struct ops_message *message = NULL;
-    uint32_t number = 0;
-
-    if (record->member == client->client.member) {
-        return;
-    }
-    REQUIRE(ops, record->size >= PAYLOAD_SIZE_MIN);
-    memcpy(&number, record->payload, sizeof(number));
-    message = &ops->messages[number % OPS_MESSAGES];
-    REQUIRE(ops, message->number == number);
-    REQUIRE(ops, message->sender == record->member && message->stream == record->stream);
-    REQUIRE(ops, message->size == record->size);
-    for (unsigned index = PAYLOAD_SIZE_MIN; index < record->size; index++) {
-        REQUIRE(ops, record->payload[index] == filler(number, index));
-    }
-    REQUIRE(ops, message->room.index == client->client.room.index &&
-                     message->room.tag == client->client.room.tag);
-    REQUIRE(ops, message->to == MEMBER_ALL || message->to == client->client.member);
-    if (record->stream == 0) {
-        REQUIRE(ops, number > client->last_number);
-        client->last_number = number;
-    } else {
-        uint64_t *last = &orders_of(ops, client, record->member)[record->stream];
-
-        REQUIRE(ops, message->order > *last);
-        *last = message->order;
-    }
-    ops->records_received++;
-}
-
-static void check_data(struct ops *ops, struct ops_client *client, const struct sent *sent)
-{
-    const uint8_t *body = datagram_body(sent->bytes);
-    const size_t size = datagram_body_size(sent->size);
-    struct record_reader reader;
-    struct record record;
-
-    REQUIRE(ops, record_body_check(RECORD_DOWN, body, size) > 0);
-    record_reader_init(&reader, RECORD_DOWN, body, size);
-    while (record_next(&reader, &record)) {
-        check_record(ops, client, &record);
-    }
-}
-
-static void check_sent(struct ops *ops, const struct sent *sent)
-{
-    const unsigned address = address_of(ops, &sent->path);
-    struct ops_client *client = client_of(ops, sent);
-    struct datagram_head head;
-
-    (void)datagram_check_down(sent->bytes, sent->size, ops->fixture.limits.max_datagram, &head);
-    ops->bytes_out[address] += sent->size;
-    REQUIRE(ops, ops->has_echoed[address] || ops->bytes_out[address] <= ops->bytes_in[address]);
-    if (client == NULL) {
-        REQUIRE(ops, head.type != DATAGRAM_DATA);
-        return;
-    }
-    if (head.type == DATAGRAM_DATA) {
-        REQUIRE(ops, ops->has_echoed[address]);
-        check_data(ops, client, sent);
-    }
-    if (head.type == DATAGRAM_CHALLENGE) {
-        client->has_cookie = true;
-        client->cookie_address = address;
-        (void)body_challenge_read(datagram_body(sent->bytes), BODY_CHALLENGE_SIZE, client->cookie);
-    }
-}
-
-static void check_event(struct ops *ops, const struct event *event)
-{
-    struct ops_client *client = &ops->clients[event->session.index % OPS_CLIENTS];
-
-    for (unsigned index = 0; index < event->receiver_count; index++) {
-        const struct ops_client *receiver = &ops->clients[event->receivers[index].index];
-
-        REQUIRE(ops, receiver->is_member && receiver->client.room.index == event->room.index);
-    }
-    if (event->type == EVENT_REMOVED) {
-        REQUIRE(ops, client->is_member && client->client.slot.tag == event->slot.tag);
-        client->is_member = false;
-    }
-    if (event->type == EVENT_NOTICE) {
-        REQUIRE(ops, client->is_member && event->reason != REASON_NONE);
-    }
-}
-
-/* Looks at everything that the nets have caught. Events come first: who has been removed may still
- * be sent a BYE. */
-static void look(struct ops *ops)
-{
-    struct fixture *fixture = &ops->fixture;
-
-    for (unsigned index = 0; index < fixture->event_count; index++) {
-        check_event(ops, &fixture->events[index]);
-    }
-    for (unsigned index = 0; index < fixture->sent_count; index++) {
-        check_sent(ops, &fixture->sent[index]);
-    }
-    fixture_forget(fixture);
-}
-
 /* Commands. */
 
 static const struct event *command(struct ops *ops, struct ops_client *client,
@@ -233,18 +62,18 @@ static const struct event *command(struct ops *ops, struct ops_client *client,
     const struct event *answer = NULL;
 
     fixture_take_events(fixture);
-    look(ops);
+    ops_look(ops);
     command->request = ++ops->request;
     command->session = client->client.session;
     fixture_command(fixture, command);
     for (unsigned index = 0; index < fixture->event_count; index++) {
         if (fixture->events[index].answer) {
-            REQUIRE(ops, answer == NULL && index == 0);
+            OPS_REQUIRE(ops, answer == NULL && index == 0);
             answer = &fixture->events[index];
-            REQUIRE(ops, answer->request == ops->request);
+            OPS_REQUIRE(ops, answer->request == ops->request);
         }
     }
-    REQUIRE(ops, answer != NULL);
+    OPS_REQUIRE(ops, answer != NULL);
     return answer;
 }
 
@@ -283,7 +112,7 @@ static void enter(struct ops *ops, struct ops_client *client, enum command_type 
         client->client.secret = entry.secret;
         become_member(client, answer);
     }
-    look(ops);
+    ops_look(ops);
 }
 
 static void do_member_command(struct ops *ops, struct ops_client *client, enum command_type type)
@@ -296,12 +125,12 @@ static void do_member_command(struct ops *ops, struct ops_client *client, enum c
     entry.metadata_size = (uint16_t)(take(ops) * 2);
     entry.reason = take_below(ops, 2) == 0 ? REASON_LEFT : REASON_CONTROL_LOST;
     answer = command(ops, client, &entry);
-    REQUIRE(ops, client->is_member || answer->reason == REASON_NOT_IN_ROOM);
+    OPS_REQUIRE(ops, client->is_member || answer->reason == REASON_NOT_IN_ROOM);
     if (type == COMMAND_LEAVE && client->is_member) {
-        REQUIRE(ops, answer->type == EVENT_DONE);
+        OPS_REQUIRE(ops, answer->type == EVENT_DONE);
         client->is_member = false;
     }
-    look(ops);
+    ops_look(ops);
 }
 
 static void drain(struct ops *ops)
@@ -309,9 +138,9 @@ static void drain(struct ops *ops)
     struct command entry = {.type = COMMAND_DRAIN, .reason = REASON_SHUTDOWN};
 
     fixture_take_events(&ops->fixture);
-    look(ops);
+    ops_look(ops);
     fixture_command(&ops->fixture, &entry);
-    REQUIRE(ops, ops->fixture.event_count == 0);
+    OPS_REQUIRE(ops, ops->fixture.event_count == 0);
     for (unsigned number = 0; number < OPS_CLIENTS; number++) {
         ops->clients[number].is_member = false;
     }
@@ -375,7 +204,7 @@ static void make_payload(uint32_t number, uint8_t *out, unsigned size)
 {
     memcpy(out, &number, sizeof(number));
     for (unsigned index = sizeof(number); index < size; index++) {
-        out[index] = filler(number, index);
+        out[index] = ops_filler(number, index);
     }
 }
 
@@ -515,7 +344,7 @@ static void flush(struct ops *ops)
     ops->fixture.capacity = 1 + take_below(ops, 64);
     ops->fixture.result = results[take_below(ops, 6)];
     fixture_flush(&ops->fixture);
-    look(ops);
+    ops_look(ops);
 }
 
 /* One batch only, so that calls come between the parts of a flush. */
@@ -526,12 +355,13 @@ static void flush_partly(struct ops *ops)
         core_output(ops->fixture.core, outputs, 1 + take_below(ops, 8), ops->fixture.now_ns);
 
     for (unsigned index = 0; index < count; index++) {
-        const unsigned address = address_of(ops, &outputs[index].path);
+        const unsigned address = ops_address(ops, &outputs[index].path);
 
         outputs[index].result = OUTPUT_FULL;
         ops->bytes_out[address] +=
             (uint64_t)outputs[index].head_size + outputs[index].body_size + outputs[index].tag_size;
-        REQUIRE(ops, ops->has_echoed[address] || ops->bytes_out[address] <= ops->bytes_in[address]);
+        OPS_REQUIRE(ops,
+                    ops->has_echoed[address] || ops->bytes_out[address] <= ops->bytes_in[address]);
     }
     fixture_check(&ops->fixture);
     core_output_done(ops->fixture.core, outputs, count);
@@ -543,7 +373,7 @@ static void settle(struct ops *ops)
     core_run_timers(ops->fixture.core, ops->fixture.now_ns);
     fixture_check(&ops->fixture);
     fixture_take_events(&ops->fixture);
-    look(ops);
+    ops_look(ops);
 }
 
 static void change_limits(struct ops *ops)
@@ -577,7 +407,7 @@ static void greet(struct ops *ops, struct ops_client *client)
     body_bind_write(body, ops->step);
     send(ops, client, home, DATAGRAM_BIND, body, sizeof(body));
     fixture_flush(&ops->fixture);
-    look(ops);
+    ops_look(ops);
     send_confirm(ops, client);
 }
 
@@ -590,20 +420,8 @@ static void send_burst(struct ops *ops, struct ops_client *client)
     }
 }
 
-static void step(struct ops *ops)
+static void run_command(struct ops *ops, struct ops_client *client, unsigned op)
 {
-    const unsigned op = take_below(ops, 40);
-    struct ops_client *client = &ops->clients[take_below(ops, OPS_CLIENTS)];
-
-    ops->step++;
-    if (op >= 30) {
-        if (client->is_member) {
-            send_data(ops, client);
-        } else {
-            enter(ops, client, COMMAND_JOIN);
-        }
-        return;
-    }
     switch (op) {
     case 0:
         enter(ops, client, COMMAND_CREATE);
@@ -627,9 +445,31 @@ static void step(struct ops *ops)
     case 7:
         do_member_command(ops, client, COMMAND_SET_METADATA);
         break;
-    case 8:
+    default:
         do_member_command(ops, client, COMMAND_ROOM_STATE);
         break;
+    }
+}
+
+static void step(struct ops *ops)
+{
+    const unsigned op = take_below(ops, 40);
+    struct ops_client *client = &ops->clients[take_below(ops, OPS_CLIENTS)];
+
+    ops->step++;
+    if (op >= 30) {
+        if (client->is_member) {
+            send_data(ops, client);
+        } else {
+            enter(ops, client, COMMAND_JOIN);
+        }
+        return;
+    }
+    if (op <= 8) {
+        run_command(ops, client, op);
+        return;
+    }
+    switch (op) {
     case 9:
     case 10:
         send_bind(ops, client);
