@@ -270,8 +270,7 @@ void client_seed(struct gsrelay_client *client, const uint8_t seed[GSRELAY_SEED_
 
 /* At most 64 bytes. */
 void client_random_fill(struct gsrelay_client *client, void *out, size_t size);
-void client_error_set(struct gsrelay_client *client, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void client_error_set(struct gsrelay_client *client, const char *format, ...) GSRELAY_PRINTF(2, 3);
 
 /* Queues an event that is never dropped. Callers made sure of the room by client_events_have_room,
  * or are bounded by a reserve. */

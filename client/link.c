@@ -39,6 +39,7 @@ static void dial(struct gsrelay_client *client)
     client->link.state = LINK_DIALLING;
     client->link.has_tcp = true;
     client->link.output_size = 0;
+    client->error_text[0] = '\0';
     client->link.due_ns = client->now_ns + client->options.attempt_ms * NS_PER_MS;
 }
 
@@ -55,7 +56,6 @@ int link_start(struct gsrelay_client *client)
     link->attempts = 0;
     link->is_reconnecting = false;
     link->is_ending = false;
-    client->error_text[0] = '\0';
     dial(client);
     return GSRELAY_OK;
 }

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/tools/tool.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/addr.h"
+
+enum option_id {
+    OPTION_SERVER,
+    OPTION_TICKET_FILE,
+    OPTION_STREAM,
+    OPTION_RETAIN,
+    OPTION_JSON,
+    OPTION_QUIET,
+    OPTION_COUNT,
+    OPTION_SECRET_FILE,
+    OPTION_KEY_ID,
+    OPTION_CLIENT,
+    OPTION_EXPIRES,
+    OPTION_GRANT,
+    OPTION_HELP,
+    OPTION_VERSION
+};
+
+struct option {
+    const char *name;
+    char letter;
+    bool has_value;
+    enum option_id id;
+};
+
+static const struct option options[] = {
+    {"server", 's', true, OPTION_SERVER}, {"ticket-file", 't', true, OPTION_TICKET_FILE},
+    {"stream", 0, true, OPTION_STREAM},   {"retain", 0, false, OPTION_RETAIN},
+    {"json", 0, false, OPTION_JSON},      {"quiet", 'q', false, OPTION_QUIET},
+    {"count", 'c', true, OPTION_COUNT},   {"secret-file", 0, true, OPTION_SECRET_FILE},
+    {"key-id", 0, true, OPTION_KEY_ID},   {"client", 0, true, OPTION_CLIENT},
+    {"expires", 0, true, OPTION_EXPIRES}, {"grant", 0, true, OPTION_GRANT},
+    {"help", 'h', false, OPTION_HELP},    {"version", 'V', false, OPTION_VERSION},
+};
+
+struct command {
+    const char *name;
+    enum tool_command command;
+    unsigned words_min;
+    unsigned words_max;
+    const char *words;
+};
+
+static const struct command commands[] = {
+    {"create", TOOL_CREATE, 0, 0, ""},
+    {"join", TOOL_JOIN, 1, 1, " CODE"},
+    {"send", TOOL_SEND, 2, 1000, " CODE TEXT"},
+    {"watch", TOOL_WATCH, 1, 1, " CODE"},
+    {"ping", TOOL_PING, 0, 0, ""},
+    {"ticket", TOOL_TICKET, 0, 0, ""},
+    {"help", TOOL_HELP, 0, 0, ""},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char help[] =
+    "gsrelay - a member of a room on a gsrelay relay, for the command line\n"
+    "\n"
+    "  gsrelay create            make a room; prints its code as the first line\n"
+    "  gsrelay join CODE         join a room\n"
+    "  gsrelay send CODE TEXT... join, send the text, leave\n"
+    "  gsrelay watch CODE        join and print what arrives, until Ctrl+C\n"
+    "  gsrelay ping              measure the way to the relay and back\n"
+    "  gsrelay ticket            make a ticket from a secret (see below)\n"
+    "\n"
+    "create and join send each line of standard input to all others and print what\n"
+    "arrives as MEMBER: TEXT. They leave at the end of input, when the last line has\n"
+    "reached the relay (at most half a second later) or at once on Ctrl+C. States\n"
+    "travel over UDP: lines may get lost.\n"
+    "\n"
+    "  -s, --server HOST:PORT    the relay's control port (127.0.0.1:7777)\n"
+    "  -t, --ticket-file FILE    a ticket, as `gsrelay ticket` prints it\n"
+    "      --stream N            send on stream N, 0 to 255 (0). 0 keeps the order and\n"
+    "                            passes all; on the others the newest line wins\n"
+    "      --retain              the relay keeps the newest line for who joins later;\n"
+    "                            needs a stream above 0\n"
+    "      --json                print each event as one JSON object a line\n"
+    "  -q, --quiet               no messages on standard error but errors\n"
+    "  -c, --count N             ping: how many (4)\n"
+    "  -h, --help                this text\n"
+    "  -V, --version             the version\n"
+    "\n"
+    "ticket prints one line for --ticket-file. It takes:\n"
+    "      --secret-file FILE    the relay's auth.secret_file\n"
+    "      --key-id ID           which secret of it (the first)\n"
+    "      --client ID           who the ticket is for (a random name)\n"
+    "      --expires TIME        how long it is good: 90s, 10m, 2h (1h)\n"
+    "      --grant GRANT         create, join=CODE or join=BEGIN*; may be repeated\n"
+    "                            (create and join=*)\n"
+    "\n"
+    "Exit codes: 0 done; 1 the relay said no or ended it; 2 wrong command line or\n"
+    "file; 3 no connection to the relay, or refused at its door.\n";
+
+void options_help(void)
+{
+    fputs(help, stdout);
+}
+
+static int complain(const char *text, const char *word)
+{
+    char safe[8 * 80 + 1];
+    size_t size = strlen(word);
+
+    text_escape(word, size < 80 ? size : 80, false, safe);
+    say("%s: %s", text, safe);
+    fputs("Try gsrelay --help.\n", stderr);
+    return -1;
+}
+
+/* A decimal number without sign or blanks. -1 for anything else or above the limit. */
+static int64_t parse_number(const char *text, size_t size, int64_t limit)
+{
+    int64_t value = 0;
+
+    if (size == 0)
+        return -1;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return -1;
+        value = value * 10 + (text[i] - '0');
+        if (value > limit)
+            return -1;
+    }
+    return value;
+}
+
+static int parse_server(const char *text, struct tool_options *out)
+{
+    const char *colon = strrchr(text, ':');
+    const char *host = text;
+    size_t host_size = strlen(text);
+    struct addr addr;
+    int64_t port = 7777;
+    bool is_ipv6 = addr_parse(text, host_size, &addr) == 0 && addr.family == ADDR_FAMILY_IPV6;
+
+    /* "::1" has colons and no port. */
+    if (colon != NULL && (!is_ipv6 || colon[-1] == ']')) {
+        port = parse_number(colon + 1, strlen(colon + 1), 65535);
+        host_size = (size_t)(colon - text);
+    }
+    if (host_size >= 2 && host[0] == '[' && host[host_size - 1] == ']') {
+        host++;
+        host_size -= 2;
+    }
+    if (host_size == 0 || host_size >= sizeof(out->host) || port < 1 ||
+        memchr(host, '[', host_size) != NULL || memchr(host, ']', host_size) != NULL)
+        return complain("--server is HOST:PORT, as in 127.0.0.1:7777 or [::1]:7777, not", text);
+    memcpy(out->host, host, host_size);
+    out->host[host_size] = '\0';
+    out->port = (uint16_t)port;
+    return 0;
+}
+
+static int parse_lifetime(const char *text, struct tool_options *out)
+{
+    static const struct {
+        char letter;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    size_t size = strlen(text);
+
+    for (size_t i = 0; size > 1 && i < COUNT(units); i++) {
+        int64_t number = parse_number(text, size - 1, 1000000);
+
+        if (text[size - 1] != units[i].letter || number < 1)
+            continue;
+        out->lifetime_s = (uint64_t)(number * units[i].seconds);
+        return 0;
+    }
+    return complain("--expires is a number with a unit, as in 90s, 10m or 2h, not", text);
+}
+
+static int set_number(const char *name, const char *text, int64_t least, int64_t most, int64_t *out)
+{
+    char message[64];
+
+    *out = parse_number(text, strlen(text), most);
+    if (*out >= least)
+        return 0;
+    snprintf(message, sizeof(message), "%s is a number from %d to %d, not", name, (int)least,
+             (int)most);
+    return complain(message, text);
+}
+
+static int set_option(enum option_id id, const char *value, struct tool_options *out)
+{
+    int64_t number = 0;
+
+    switch (id) {
+    case OPTION_SERVER:
+        return parse_server(value, out);
+    case OPTION_TICKET_FILE:
+        out->ticket_file = value;
+        break;
+    case OPTION_STREAM:
+        if (set_number("--stream", value, 0, 255, &number) < 0)
+            return -1;
+        out->stream = (uint8_t)number;
+        break;
+    case OPTION_RETAIN:
+        out->is_retained = true;
+        break;
+    case OPTION_JSON:
+        out->is_json = true;
+        break;
+    case OPTION_QUIET:
+        out->is_quiet = true;
+        break;
+    case OPTION_COUNT:
+        if (set_number("--count", value, 1, 1000000, &number) < 0)
+            return -1;
+        out->count = (uint32_t)number;
+        break;
+    case OPTION_SECRET_FILE:
+        out->secret_file = value;
+        break;
+    case OPTION_KEY_ID:
+        out->key_id = value;
+        break;
+    case OPTION_CLIENT:
+        out->client_id = value;
+        break;
+    case OPTION_EXPIRES:
+        return parse_lifetime(value, out);
+    case OPTION_GRANT:
+        if (out->grant_count == TOOL_GRANTS_MAX)
+            return complain("too many of --grant", value);
+        out->grants[out->grant_count++] = value;
+        break;
+    case OPTION_HELP:
+        out->command = TOOL_HELP;
+        break;
+    case OPTION_VERSION:
+        out->command = TOOL_VERSION;
+        break;
+    }
+    return 0;
+}
+
+static const struct option *find_option(const char *word, size_t size)
+{
+    for (size_t i = 0; i < COUNT(options); i++) {
+        if (word[1] == '-' ? strlen(options[i].name) == size - 2 &&
+                                 memcmp(options[i].name, word + 2, size - 2) == 0
+                           : size == 2 && options[i].letter == word[1])
+            return &options[i];
+    }
+    return NULL;
+}
+
+/* Reads the option in argv[*at], and its value behind "=" or in the next word. */
+static int parse_option(int argc, char **argv, int *at, struct tool_options *out)
+{
+    const char *word = argv[*at];
+    const char *equals = word[1] == '-' ? strchr(word, '=') : NULL;
+    size_t size = equals != NULL ? (size_t)(equals - word) : strlen(word);
+    const struct option *option = find_option(word, size);
+    const char *value = equals != NULL ? equals + 1 : NULL;
+
+    if (option == NULL)
+        return complain("there is no option", word);
+    if (!option->has_value && value != NULL)
+        return complain("this option takes no value", word);
+    if (option->has_value && value == NULL) {
+        if (*at + 1 >= argc)
+            return complain("a value is missing behind", word);
+        value = argv[++*at];
+    }
+    return set_option(option->id, value, out);
+}
+
+static int set_words(char **words, unsigned count, struct tool_options *out)
+{
+    const struct command *command = NULL;
+    char message[64];
+
+    if (count == 0)
+        return complain("a command is missing", "create, join, send, watch, ping or ticket");
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        if (strcmp(commands[i].name, words[0]) == 0)
+            command = &commands[i];
+    }
+    if (command == NULL)
+        return complain("there is no command", words[0]);
+    snprintf(message, sizeof(message), "the command is gsrelay %s%s", command->name,
+             command->words);
+    if (count - 1 < command->words_min)
+        return complain(message, "something is missing");
+    if (count - 1 > command->words_max)
+        return complain(message, words[command->words_max + 1]);
+    out->command = command->command;
+    out->code = count > 1 ? words[1] : NULL;
+    out->words = words + 2;
+    out->word_count = count > 2 ? count - 2 : 0;
+    return 0;
+}
+
+static int check_together(const struct tool_options *out)
+{
+    if (out->is_retained && out->stream == 0)
+        return complain("--retain needs a stream above 0", "add --stream 1");
+    if (out->command == TOOL_TICKET && out->secret_file == NULL)
+        return complain("ticket needs --secret-file", "the relay's auth.secret_file");
+    return 0;
+}
+
+int options_parse(int argc, char **argv, struct tool_options *out)
+{
+    unsigned word_count = 0;
+    bool has_options = true;
+
+    *out = (struct tool_options){.host = "127.0.0.1", .port = 7777, .count = 4};
+    out->lifetime_s = 3600;
+    /* Words move to the front of argv, options go. */
+    for (int i = 1; i < argc; i++) {
+        if (has_options && strcmp(argv[i], "--") == 0)
+            has_options = false;
+        else if (!has_options || argv[i][0] != '-' || argv[i][1] == '\0')
+            argv[word_count++] = argv[i];
+        else if (parse_option(argc, argv, &i, out) < 0)
+            return -1;
+    }
+    if (out->command == TOOL_HELP || out->command == TOOL_VERSION)
+        return 0;
+    if (set_words(argv, word_count, out) < 0)
+        return -1;
+    return check_together(out);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GSRELAY_CLIENT_TOOLS_TOOL_H
+#define GSRELAY_CLIENT_TOOLS_TOOL_H
+
+/* tool.h - the `gsrelay` command: what its files offer each other.
+ *
+ * options.c  the command line -> struct tool_options
+ * member.c   create, join, send, watch, ping: one client on the library's sockets
+ * mint.c     ticket
+ * input.c    standard input, read by a thread of its own, because Windows cannot wait for it
+ * output.c   what is printed, with nothing in it that could drive a terminal
+ * Threads: the main thread, and the one that input.c starts. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <gsrelay/gsrelay.h>
+
+#include "proto/result.h"
+
+/* Documented in --help. */
+enum tool_exit {
+    TOOL_DONE = 0,
+    TOOL_REFUSED = 1, /* The relay said no, or ended it: no such room, kicked, full, stopped. */
+    TOOL_USAGE = 2,   /* The command line, or a file that it names, is wrong. */
+    TOOL_NO_RELAY = 3 /* No connection, no answer over UDP, or refused at the door. */
+};
+
+enum tool_command {
+    TOOL_NONE,
+    TOOL_CREATE,
+    TOOL_JOIN,
+    TOOL_SEND,
+    TOOL_WATCH,
+    TOOL_PING,
+    TOOL_TICKET,
+    TOOL_HELP,
+    TOOL_VERSION
+};
+
+#define TOOL_GRANTS_MAX 9
+#define TOOL_HOST_SIZE  256
+
+struct tool_options {
+    enum tool_command command;
+    char host[TOOL_HOST_SIZE];
+    uint16_t port;
+    const char *ticket_file;
+    uint8_t stream;
+    bool is_retained;
+    bool is_json;
+    bool is_quiet;
+    uint32_t count; /* ping: how many. */
+
+    const char *code; /* join, send, watch. */
+    char **words;     /* send: what to send. */
+    unsigned word_count;
+
+    /* ticket */
+    const char *secret_file;
+    const char *key_id;
+    const char *client_id;
+    uint64_t lifetime_s;
+    const char *grants[TOOL_GRANTS_MAX];
+    unsigned grant_count;
+};
+
+/* Reads the command line. Returns 0, or prints what is wrong to standard error and returns -1. */
+int options_parse(int argc, char **argv, struct tool_options *out);
+void options_help(void);
+
+int member_run(const struct tool_options *options);
+int mint_run(const struct tool_options *options);
+
+/* Reads the first line of a file that has something on it, without its end. Complains and returns
+ * -1 when there is none or it does not fit. */
+int file_line_read(const char *path, const char *what, char *out, size_t size);
+
+/* --- input.c --------------------------------------------------------------------------------- */
+
+struct input;
+
+/* Starts the thread; once. NULL on failure. */
+struct input *input_open(void);
+
+/* Ends the thread if its input has ended; else leaves it to the end of the process. Takes NULL. */
+void input_close(struct input *input);
+
+/* Takes the next line without its end into out; a CR at the end goes too. Returns its size, -1 when
+ * none is ready, -2 at the end of input. A line that does not fit capacity is thrown away and
+ * counted. */
+int input_next(struct input *input, char *out, size_t capacity);
+unsigned input_too_long(const struct input *input);
+
+/* --- output.c -------------------------------------------------------------------------------- */
+
+/* One line to standard error: "gsrelay: ...". */
+void say(const char *format, ...) GSRELAY_PRINTF(1, 2);
+
+/* All below write to standard output and return false once it cannot be written to any more. */
+bool print_line(const char *format, ...) GSRELAY_PRINTF(1, 2);
+
+/* "3: text" or a JSON object. */
+bool print_state(const struct gsrelay_event *event, bool is_json);
+
+/* Writes bytes as text that is safe to print: valid, printable UTF-8 stays as it is, everything
+ * else becomes \n, \t, \xHH or \u{HHHH}. With is_json also quotes and backslashes are escaped, as
+ * JSON does it. out takes at least 8 bytes for each byte and 1 more. Returns the length. */
+size_t text_escape(const void *bytes, size_t size, bool is_json, char *out);
+
+/* True when the bytes are valid UTF-8. */
+bool text_is_utf8(const void *bytes, size_t size);
+
+#endif
