@@ -1,0 +1,631 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/net/script_linux.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/net/net_udp_linux.h"
+
+/* What loopback cannot produce, on the real backend with a system that misbehaves. */
+
+#define MILLISECOND_NS UINT64_C(1000000)
+
+static struct net_udp_options options_for(struct script *script, const struct addr addresses[],
+                                          uint32_t count)
+{
+    return (struct net_udp_options){
+        .addresses = addresses,
+        .address_count = count,
+        .max_datagram = 100,
+        .recv_buffer_bytes = 1 << 20,
+        .send_buffer_bytes = 1 << 20,
+        .ttl = NET_SETTING_DEFAULT,
+        .dscp = NET_SETTING_DEFAULT,
+        .system = &script->system,
+    };
+}
+
+static struct net_udp *open_scripted(struct script *script)
+{
+    const struct addr addresses[] = {addr_ipv4(127, 0, 0, 1, 0), addr_ipv4(127, 0, 0, 2, 0)};
+    const struct net_udp_options options = options_for(script, addresses, 2);
+    struct net_udp *net = NULL;
+    struct net_failure failure = {0};
+
+    assert_int_equal(net_udp_open(&options, &net, &failure), RESULT_OK);
+    return net;
+}
+
+static void close_scripted(struct script *script, struct net_udp *net)
+{
+    net_udp_close(net);
+    assert_int_equal(script->open_sockets, 0);
+}
+
+static struct net_udp_counters counters_of(struct net_udp *net)
+{
+    struct net_udp_counters counters;
+
+    net_udp_counters(net, &counters);
+    return counters;
+}
+
+/* Each datagram is its number; even ones by socket 0 to itself, all if is_one_socket. */
+static void prepare(const struct net_udp *net, uint32_t numbers[], struct net_outgoing batch[],
+                    unsigned count, bool is_one_socket)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t index = is_one_socket ? 0 : i % 2;
+        numbers[i] = i;
+        batch[i] = (struct net_outgoing){.to = net_udp_address(net, index),
+                                         .socket_index = index,
+                                         .result = -99,
+                                         .body = {&numbers[i], 4}};
+    }
+}
+
+/* Receives until `expected` numbers are there, which must be those whose result is OK, in order. */
+static void expect_sent(struct net_udp *net, const struct net_outgoing batch[], unsigned count)
+{
+    struct net_received received[NET_UDP_BATCH];
+    unsigned next = 0;
+
+    for (unsigned round = 0; next < count; round++) {
+        assert_true(round < 1000);
+        while (next < count && batch[next].result != RESULT_OK) {
+            next++;
+        }
+        if (next == count) {
+            break;
+        }
+        assert_true(net_udp_wait(net, MILLISECOND_NS) >= 0);
+        const unsigned got = net_udp_recv(net, received, NET_UDP_BATCH);
+        for (unsigned i = 0; i < got; i++) {
+            uint32_t number = 0;
+            memcpy(&number, received[i].bytes, 4);
+            while (next < count && batch[next].result != RESULT_OK) {
+                next++;
+            }
+            assert_int_equal(number, next);
+            next++;
+        }
+    }
+    assert_true(net_udp_wait(net, 0) >= 0);
+    assert_int_equal(net_udp_recv(net, received, NET_UDP_BATCH), 0);
+    assert_int_equal(net_udp_wait(net, 0), 0);
+}
+
+static void send__short_counts__nothing_is_lost_or_doubled(void **state)
+{
+    static const unsigned chunks[] = {1, 2, 3, 7, 63};
+    uint32_t numbers[129];
+    struct net_outgoing batch[129];
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    struct net_udp *const net = open_scripted(&script);
+    for (unsigned i = 0; i < sizeof(chunks) / sizeof(chunks[0]); i++) {
+        script.chunk = chunks[i];
+        prepare(net, numbers, batch, 129, true);
+        assert_int_equal(net_udp_send(net, batch, 129), 129);
+        expect_sent(net, batch, 129);
+    }
+    close_scripted(&script, net);
+}
+
+static void send__interrupted__goes_on(void **state)
+{
+    uint32_t numbers[70];
+    struct net_outgoing batch[70];
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    struct net_udp *const net = open_scripted(&script);
+    script.chunk = 10;
+    script_fail(&script, CALL_SENDMMSG, 2, 5, EINTR);
+    prepare(net, numbers, batch, 70, true);
+    assert_int_equal(net_udp_send(net, batch, 70), 70);
+    expect_sent(net, batch, 70);
+    close_scripted(&script, net);
+}
+
+static void send__interrupted_for_ever_or_taking_none__ends(void **state)
+{
+    uint32_t numbers[3];
+    struct net_outgoing batch[3];
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    struct net_udp *const net = open_scripted(&script);
+    script_fail(&script, CALL_SENDMMSG, 0, UINT32_MAX, EINTR);
+    prepare(net, numbers, batch, 3, true);
+    assert_int_equal(net_udp_send(net, batch, 3), 0);
+    assert_int_equal(batch[2].result, RESULT_OS);
+    script_fail(&script, CALL_SENDMMSG, 0, UINT32_MAX, 0);
+    assert_int_equal(net_udp_send(net, batch, 3), 0);
+    assert_int_equal(batch[0].result, RESULT_OS);
+    assert_int_equal(counters_of(net).send_errors, 6);
+    close_scripted(&script, net);
+}
+
+static void send__error_in_the_middle__belongs_to_one_datagram(void **state)
+{
+    static const struct {
+        int error;
+        int result;
+    } cases[] = {{EPERM, RESULT_DENIED},
+                 {EACCES, RESULT_DENIED},
+                 {EMSGSIZE, RESULT_INVALID},
+                 {EINVAL, RESULT_INVALID},
+                 {ENETUNREACH, RESULT_UNREACHABLE},
+                 {EHOSTUNREACH, RESULT_UNREACHABLE},
+                 {ECONNREFUSED, RESULT_UNREACHABLE},
+                 {ECONNRESET, RESULT_UNREACHABLE},
+                 {EADDRNOTAVAIL, RESULT_UNREACHABLE},
+                 {EAFNOSUPPORT, RESULT_INVALID},
+                 {ENOBUFS, RESULT_NO_MEMORY},
+                 {ENOMEM, RESULT_NO_MEMORY},
+                 {EBADF, RESULT_OS},
+                 {EIO, RESULT_OS}};
+    uint32_t numbers[65];
+    struct net_outgoing batch[65];
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    struct net_udp *const net = open_scripted(&script);
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        script.chunk = 20;
+        script_fail(&script, CALL_SENDMMSG, 2, 1, cases[i].error);
+        prepare(net, numbers, batch, 65, true);
+        assert_int_equal(net_udp_send(net, batch, 65), 64);
+        for (unsigned k = 0; k < 65; k++) {
+            assert_int_equal(batch[k].result, k == 40 ? cases[i].result : RESULT_OK);
+        }
+        expect_sent(net, batch, 65);
+    }
+    const struct net_udp_counters counters = counters_of(net);
+    assert_int_equal(counters.send_peer_errors + counters.send_errors, 14);
+    assert_int_equal(counters.send_peer_errors, 7);
+    close_scripted(&script, net);
+}
+
+static void send__full_buffer__drops_that_sockets_rest_only(void **state)
+{
+    uint32_t numbers[200];
+    struct net_outgoing batch[200];
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    struct net_udp *const net = open_scripted(&script);
+    script.chunk = 10;
+    script_fail(&script, CALL_SENDMMSG, 3, 1, EAGAIN);
+    prepare(net, numbers, batch, 200, false);
+    assert_int_equal(net_udp_send(net, batch, 200), 130);
+    for (unsigned i = 0; i < 200; i++) {
+        const bool is_lost = i % 2 == 0 && i >= 60;
+        assert_int_equal(batch[i].result, is_lost ? RESULT_AGAIN : RESULT_OK);
+    }
+    assert_int_equal(counters_of(net).send_would_block, 70);
+    assert_int_equal(counters_of(net).sent_datagrams, 130);
+
+    /* And the next call is as good as new. */
+    unsigned seen = 0;
+    struct net_received received[NET_UDP_BATCH];
+    while (seen < 130) {
+        assert_true(net_udp_wait(net, NET_WAIT_FOREVER) > 0);
+        seen += net_udp_recv(net, received, NET_UDP_BATCH);
+    }
+    script.chunk = 0;
+    prepare(net, numbers, batch, 65, true);
+    assert_int_equal(net_udp_send(net, batch, 65), 65);
+    expect_sent(net, batch, 65);
+    close_scripted(&script, net);
+}
+
+static void send__mixed_outcomes__each_is_counted_once(void **state)
+{
+    uint32_t numbers[50];
+    struct net_outgoing batch[50];
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    struct net_udp *const net = open_scripted(&script);
+    prepare(net, numbers, batch, 50, true);
+    batch[3].to.port = 0;
+    batch[20].to = addr_ipv4(0, 0, 0, 0, 7);
+    script.chunk = 8;
+    script_fail(&script, CALL_SENDMMSG, 2, 1, EPERM);
+    (void)net_udp_send(net, batch, 50);
+    const struct net_udp_counters counters = counters_of(net);
+    assert_int_equal(counters.sent_datagrams + counters.send_would_block + counters.send_refused +
+                         counters.send_peer_errors + counters.send_errors,
+                     50);
+    assert_int_equal(counters.send_refused, 2);
+    expect_sent(net, batch, 50);
+    close_scripted(&script, net);
+}
+
+static void receive__errors_of_dead_peers__are_passed_over(void **state)
+{
+    uint32_t numbers[3];
+    struct net_outgoing batch[3];
+    struct net_received received[NET_UDP_BATCH];
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    struct net_udp *const net = open_scripted(&script);
+    prepare(net, numbers, batch, 3, true);
+    assert_int_equal(net_udp_send(net, batch, 3), 3);
+    assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
+    script_fail(&script, CALL_RECVMMSG, 0, 20, ECONNREFUSED);
+    assert_int_equal(net_udp_recv(net, received, NET_UDP_BATCH), 3);
+    assert_int_equal(counters_of(net).receive_peer_errors, 20);
+    assert_int_equal(counters_of(net).backoffs, 0);
+    close_scripted(&script, net);
+}
+
+static void receive__short_of_memory__backs_off_and_hears_again(void **state)
+{
+    uint32_t numbers[3];
+    struct net_outgoing batch[3];
+    struct net_received received[NET_UDP_BATCH];
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    struct net_udp *const net = open_scripted(&script);
+    prepare(net, numbers, batch, 3, true);
+    assert_int_equal(net_udp_send(net, batch, 3), 3);
+    assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
+    const uint64_t start_ns = script.now_ns;
+    script_fail(&script, CALL_RECVMMSG, 0, 6, ENOMEM);
+    /* Twice at once, then 1, 2, 4, 8, 16 ms later. */
+    unsigned waits = 0;
+    while (net_udp_recv(net, received, NET_UDP_BATCH) == 0) {
+        assert_true(waits < 10);
+        waits++;
+        assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
+    }
+    assert_int_equal(waits, 5);
+    assert_int_equal(script.now_ns - start_ns, 31 * MILLISECOND_NS);
+    assert_int_equal(counters_of(net).receive_errors, 6);
+    assert_int_equal(counters_of(net).backoffs, 5);
+
+    /* And in the ordinary way from then on. */
+    prepare(net, numbers, batch, 3, true);
+    assert_int_equal(net_udp_send(net, batch, 3), 3);
+    expect_sent(net, batch, 3);
+    close_scripted(&script, net);
+}
+
+static void receive__broken_for_good__does_not_spin(void **state)
+{
+    uint32_t numbers[1];
+    struct net_outgoing batch[1];
+    struct net_received received[NET_UDP_BATCH];
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    struct net_udp *const net = open_scripted(&script);
+    prepare(net, numbers, batch, 1, true);
+    assert_int_equal(net_udp_send(net, batch, 1), 1);
+    assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
+    script_fail(&script, CALL_RECVMMSG, 0, UINT32_MAX, EBADF);
+    const uint64_t start_ns = script.now_ns;
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(net_udp_recv(net, received, NET_UDP_BATCH), 0);
+        assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
+    }
+    assert_true(script.now_ns - start_ns > 9000 * MILLISECOND_NS);
+    assert_true(script.calls[CALL_RECVMMSG] < 110);
+
+    /* The other socket is not held back. */
+    struct net_outgoing other = {.to = net_udp_address(net, 1), .socket_index = 1};
+    assert_int_equal(net_udp_recv(net, received, NET_UDP_BATCH), 0);
+    script_fail(&script, CALL_RECVMMSG, 0, 0, 0);
+    assert_int_equal(net_udp_send(net, &other, 1), 1);
+    assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
+    assert_int_equal(net_udp_recv(net, received, NET_UDP_BATCH), 1);
+    assert_int_equal(received[0].socket_index, 1);
+    close_scripted(&script, net);
+}
+
+static int oversize_for_ever(struct net_system *system, int fd, struct mmsghdr *messages,
+                             unsigned count, int flags)
+{
+    (void)system;
+    (void)fd;
+    (void)flags;
+    for (unsigned i = 0; i < count; i++) {
+        messages[i].msg_len = 101;
+        messages[i].msg_hdr.msg_flags = MSG_TRUNC;
+    }
+    return (int)count;
+}
+
+static void receive__flood_of_oversize__gives_the_turn_back(void **state)
+{
+    uint32_t numbers[1];
+    struct net_outgoing batch[1];
+    struct net_received received[NET_UDP_BATCH];
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    struct net_udp *const net = open_scripted(&script);
+    prepare(net, numbers, batch, 1, true);
+    assert_int_equal(net_udp_send(net, batch, 1), 1);
+    assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
+    script.system.recvmmsg = oversize_for_ever;
+    assert_int_equal(net_udp_recv(net, received, NET_UDP_BATCH), 0);
+    assert_int_equal(counters_of(net).received_oversize, 1024);
+    assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
+    close_scripted(&script, net);
+}
+
+static void receive__one_socket_flooded__the_other_gets_its_turn(void **state)
+{
+    static uint32_t numbers[200];
+    static struct net_outgoing batch[201];
+    struct net_received received[NET_UDP_BATCH];
+    struct script script;
+    bool is_heard = false;
+
+    (void)state;
+    script_init(&script);
+    struct net_udp *const net = open_scripted(&script);
+    prepare(net, numbers, batch, 200, true);
+    batch[200] = (struct net_outgoing){.to = net_udp_address(net, 1), .socket_index = 1};
+    assert_int_equal(net_udp_send(net, batch, 201), 201);
+    assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
+    for (unsigned i = 0; i < 2; i++) {
+        const unsigned count = net_udp_recv(net, received, NET_UDP_BATCH);
+        for (unsigned k = 0; k < count; k++) {
+            is_heard = is_heard || received[k].socket_index == 1;
+        }
+    }
+    assert_true(is_heard);
+    close_scripted(&script, net);
+}
+
+static void arm__refused_at_open_and_later__is_tried_again(void **state)
+{
+    uint32_t numbers[2];
+    struct net_outgoing batch[2];
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    script_fail(&script, CALL_EPOLL_ADD, 1, 6, ENOSPC);
+    struct net_udp *const net = open_scripted(&script);
+    assert_true(counters_of(net).arm_failures > 0);
+    prepare(net, numbers, batch, 2, true);
+    assert_int_equal(net_udp_send(net, batch, 2), 2);
+    expect_sent(net, batch, 2);
+    for (unsigned i = 0; i < 20; i++) {
+        struct net_received received[1];
+        (void)!net_udp_wait(net, 20 * MILLISECOND_NS);
+        (void)net_udp_recv(net, received, 1);
+    }
+    assert_int_equal(net->sockets[0].state, SOCKET_ARMED);
+    assert_int_equal(net->sockets[1].state, SOCKET_ARMED);
+    assert_true(net->sockets[0].is_registered && net->sockets[1].is_registered);
+    assert_int_equal(counters_of(net).arm_failures, 6);
+    close_scripted(&script, net);
+}
+
+static void wait__no_pwait2__falls_back_and_rounds_up(void **state)
+{
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    struct net_udp *const net = open_scripted(&script);
+    script_fail(&script, CALL_PWAIT2, 0, UINT32_MAX, ENOSYS);
+    assert_int_equal(net_udp_wait(net, 1), 0);
+    assert_int_equal(script.last_timeout_ms, 1);
+    assert_int_equal(net_udp_wait(net, MILLISECOND_NS), 0);
+    assert_int_equal(script.last_timeout_ms, 1);
+    assert_int_equal(net_udp_wait(net, MILLISECOND_NS + 1), 0);
+    assert_int_equal(script.last_timeout_ms, 2);
+    assert_int_equal(net_udp_wait(net, 0), 0);
+    assert_int_equal(script.last_timeout_ms, 0);
+    net_udp_wake(net);
+    assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_WOKEN);
+    assert_int_equal(script.last_timeout_ms, -1);
+    assert_int_equal(script.calls[CALL_PWAIT2], 1);
+    close_scripted(&script, net);
+}
+
+static void wait__interrupted__goes_on_with_the_time_that_is_left(void **state)
+{
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    struct net_udp *const net = open_scripted(&script);
+    const uint64_t start_ns = script.now_ns;
+    script.interrupted_after_ns = 3 * MILLISECOND_NS;
+    script_fail(&script, CALL_PWAIT2, 0, 2, EINTR);
+    assert_int_equal(net_udp_wait(net, 10 * MILLISECOND_NS), 0);
+    assert_int_equal(script.calls[CALL_PWAIT2], 3);
+    assert_int_equal(script.last_timeout_ns, 4 * MILLISECOND_NS);
+    assert_int_equal(script.now_ns - start_ns, 10 * MILLISECOND_NS);
+    close_scripted(&script, net);
+}
+
+static void wait__broken__says_so(void **state)
+{
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    struct net_udp *const net = open_scripted(&script);
+    script_fail(&script, CALL_PWAIT2, 0, 1, EBADF);
+    assert_int_equal(net_udp_wait(net, 0), RESULT_OS);
+    close_scripted(&script, net);
+}
+
+static void open__chosen_port_taken_on_the_second_address__tries_another(void **state)
+{
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    /* The first attempt's second bind, and then the second attempt's first. */
+    script_fail(&script, CALL_BIND, 1, 2, EADDRINUSE);
+    struct net_udp *const net = open_scripted(&script);
+    assert_int_equal(net_udp_address(net, 0).port, net_udp_address(net, 1).port);
+    assert_int_equal(script.calls[CALL_BIND], 5);
+    assert_int_equal(script.open_sockets, 2);
+    close_scripted(&script, net);
+}
+
+static void open__every_failing_call__is_named_and_leaves_nothing(void **state)
+{
+    static const struct {
+        enum call call;
+        unsigned skip;
+        int error;
+        int result;
+    } cases[] = {{CALL_SOCKET, 0, EMFILE, RESULT_NO_MEMORY},
+                 {CALL_SOCKET, 1, EAFNOSUPPORT, RESULT_UNSUPPORTED},
+                 {CALL_BIND, 0, EACCES, RESULT_DENIED},
+                 {CALL_BIND, 1, EADDRNOTAVAIL, RESULT_UNREACHABLE},
+                 {CALL_BIND, 1, EADDRINUSE, RESULT_IN_USE},
+                 {CALL_EPOLL_ADD, 0, ENOSPC, RESULT_NO_MEMORY}};
+    const struct addr addresses[] = {addr_ipv4(127, 0, 0, 1, 0), addr_ipv4(127, 0, 0, 2, 0)};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct script script;
+        struct net_udp *net = NULL;
+        struct net_failure failure = {0};
+
+        script_init(&script);
+        const struct net_udp_options options = options_for(&script, addresses, 2);
+        /* Also the chosen port is then never free. */
+        script_fail(&script, cases[i].call, cases[i].skip, UINT32_MAX, cases[i].error);
+        assert_int_equal(net_udp_open(&options, &net, &failure), cases[i].result);
+        assert_int_equal(failure.result, cases[i].result);
+        assert_int_equal(failure.os_error, cases[i].error);
+        assert_non_null(failure.step);
+        assert_true(strlen(failure.text) > 0);
+        if (cases[i].call != CALL_EPOLL_ADD) {
+            assert_int_equal(failure.address.family, ADDR_FAMILY_IPV4);
+        }
+        assert_null(net);
+        assert_int_equal(script.open_sockets, 0);
+    }
+}
+
+static void open__refused_option__is_noted_and_no_failure(void **state)
+{
+    struct net_granted granted[8];
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    script_fail(&script, CALL_SETSOCKOPT, 0, 1, ENOPROTOOPT);
+    struct net_udp *const net = open_scripted(&script);
+    assert_int_equal(net_udp_granted(net, granted, 8), 8);
+    assert_string_equal(granted[0].name, "recv_buffer");
+    assert_int_equal(granted[0].os_error, ENOPROTOOPT);
+    assert_int_equal(granted[1].os_error, 0);
+    close_scripted(&script, net);
+}
+
+static void open__dscp_and_ttl__reach_the_socket(void **state)
+{
+    const struct addr address = addr_ipv4(127, 0, 0, 1, 0);
+    struct net_failure failure = {0};
+    struct net_granted granted[4];
+    struct net_udp *net = NULL;
+    struct script script;
+    int value = 0;
+    socklen_t size = sizeof(value);
+
+    (void)state;
+    script_init(&script);
+    struct net_udp_options options = options_for(&script, &address, 1);
+    options.dscp = 46;
+    options.ttl = 17;
+    options.recv_buffer_bytes = 65536;
+    assert_int_equal(net_udp_open(&options, &net, &failure), RESULT_OK);
+    /* DSCP is the upper six bits of the byte: 46 is 184 there. */
+    assert_int_equal(getsockopt(net->sockets[0].fd, IPPROTO_IP, IP_TOS, &value, &size), 0);
+    assert_int_equal(value, 184);
+    assert_int_equal(getsockopt(net->sockets[0].fd, IPPROTO_IP, IP_TTL, &value, &size), 0);
+    assert_int_equal(value, 17);
+    assert_int_equal(net_udp_granted(net, granted, 4), 4);
+    assert_int_equal(granted[0].granted, 65536);
+    assert_int_equal(granted[2].granted, 17);
+    assert_int_equal(granted[3].granted, 46);
+    close_scripted(&script, net);
+}
+
+static void counters__kernel_drops__are_those_that_did_not_fit(void **state)
+{
+    const struct addr address = addr_ipv4(127, 0, 0, 1, 0);
+    struct net_failure failure = {0};
+    struct net_received received[NET_UDP_BATCH];
+    struct net_udp *net = NULL;
+    struct script script;
+    unsigned sent = 0;
+
+    (void)state;
+    script_init(&script);
+    struct net_udp_options options = options_for(&script, &address, 1);
+    options.recv_buffer_bytes = 4096;
+    assert_int_equal(net_udp_open(&options, &net, &failure), RESULT_OK);
+    for (unsigned i = 0; i < 300; i++) {
+        struct net_outgoing one = {.to = net_udp_address(net, 0), .body = {"x", 1}};
+        sent += net_udp_send(net, &one, 1);
+    }
+    assert_int_equal(sent, 300);
+    assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
+    while (net_udp_recv(net, received, NET_UDP_BATCH) > 0) {
+    }
+    const struct net_udp_counters counters = counters_of(net);
+    assert_true(counters.kernel_drops > 0);
+    assert_int_equal(counters.kernel_drops + counters.received_datagrams, 300);
+    close_scripted(&script, net);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(send__short_counts__nothing_is_lost_or_doubled),
+        cmocka_unit_test(send__interrupted__goes_on),
+        cmocka_unit_test(send__interrupted_for_ever_or_taking_none__ends),
+        cmocka_unit_test(send__error_in_the_middle__belongs_to_one_datagram),
+        cmocka_unit_test(send__full_buffer__drops_that_sockets_rest_only),
+        cmocka_unit_test(send__mixed_outcomes__each_is_counted_once),
+        cmocka_unit_test(receive__errors_of_dead_peers__are_passed_over),
+        cmocka_unit_test(receive__short_of_memory__backs_off_and_hears_again),
+        cmocka_unit_test(receive__broken_for_good__does_not_spin),
+        cmocka_unit_test(receive__flood_of_oversize__gives_the_turn_back),
+        cmocka_unit_test(receive__one_socket_flooded__the_other_gets_its_turn),
+        cmocka_unit_test(arm__refused_at_open_and_later__is_tried_again),
+        cmocka_unit_test(wait__no_pwait2__falls_back_and_rounds_up),
+        cmocka_unit_test(wait__interrupted__goes_on_with_the_time_that_is_left),
+        cmocka_unit_test(wait__broken__says_so),
+        cmocka_unit_test(open__chosen_port_taken_on_the_second_address__tries_another),
+        cmocka_unit_test(open__every_failing_call__is_named_and_leaves_nothing),
+        cmocka_unit_test(open__refused_option__is_noted_and_no_failure),
+        cmocka_unit_test(open__dscp_and_ttl__reach_the_socket),
+        cmocka_unit_test(counters__kernel_drops__are_those_that_did_not_fit),
+    };
+
+    setvbuf(stdout, NULL, _IONBF, 0);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
