@@ -4,6 +4,9 @@
 /* The NTSTATUS by which a completion of ours is known. */
 #define NTSTATUS_BAD ((ULONG_PTR)0xC0000001)
 
+/* Real time that a wait takes at most. */
+#define MOMENT_MS 50
+
 static struct script *script_of(struct net_system *system)
 {
     return (struct script *)system;
@@ -148,8 +151,9 @@ static BOOL script_get_completions(struct net_system *system, HANDLE port,
     struct script *const script = script_of(system);
     struct net_system *const real = net_system_windows();
 
-    /* A cancelled operation may take a moment. */
-    const DWORD real_timeout_ms = script->cancelled > 0 ? timeout_ms : 0;
+    /* With an operation in flight, "nothing" may only mean "not yet". */
+    const DWORD moment_ms = timeout_ms < MOMENT_MS ? timeout_ms : MOMENT_MS;
+    const DWORD real_timeout_ms = script->posted > 0 ? moment_ms : 0;
     if (!real->get_completions(system, port, entries, capacity, count, real_timeout_ms)) {
         const DWORD error = GetLastError();
         script->now_ns += (uint64_t)timeout_ms * STEP_NS;
