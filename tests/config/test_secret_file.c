@@ -123,7 +123,7 @@ static void read__one_secret_too_many__is_refused(void **state)
         }
         size += (size_t)snprintf(text + size, sizeof(text) - size, "k%u = " DIGITS_A "\n", i);
     }
-    assert_refused(text, "secrets:9: there are more than 8 secrets");
+    assert_refused(text, "secrets:17: there are more than 16 secrets");
 }
 
 static void print__a_line__is_read_back(void **state)

@@ -36,7 +36,7 @@ BEGIN {
     ALLOCATIONS = "(^|[^A-Za-z0-9_])(malloc|calloc|realloc|free|aligned_alloc|strdup)[ ]*\\("
     GETTING = "(^|[^A-Za-z0-9_])(malloc|calloc|realloc|aligned_alloc|strdup)[ ]*\\("
     # Functions that may take memory: the ones that make a thing, and their helpers.
-    MAKERS = "(_init|_create|_open|_load|_main)$|^(main|wmain|allocate)$|^(allocate|create|init|make|open|narrow)_"
+    MAKERS = "(_init|_create|_open|_connect|_load|_main)$|^(main|wmain|allocate)$|^(allocate|create|init|make|open|narrow)_"
 }
 
 function direction(path_pattern, include_pattern) {
@@ -116,7 +116,7 @@ function end_file() {
     if (is_header && !has_guard) {
         report("guard", 1, "no include guard GSRELAY_..._NAME_H")
     }
-    if (has_net && has_core && !is_test && path !~ /^daemon\/(worker|link|control\/control_server)/) {
+    if (has_net && has_core && !is_test && path !~ /^daemon\/(worker|link|server_limits|control\/control_server)/) {
         report("include", 1, "includes both daemon/net and daemon/core")
     }
 }
