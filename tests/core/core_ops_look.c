@@ -19,7 +19,7 @@ unsigned ops_address(const struct ops *ops, const struct path *path)
             return number;
         }
     }
-    OPS_REQUIRE(ops, !"an address that nobody has");
+    OPS_REQUIRE(ops, false && "an address that nobody has");
     return 0;
 }
 
