@@ -49,9 +49,13 @@ deps_download() {
     deps_list | while read -r pin archive sum; do
         [ ! -f "$cache/sources/$archive" ] || continue
         say "fetching $archive from $mirror"
-        # shellcheck disable=SC2086
-        (cd "$work/get" && apt-get $private -q source --download-only --tar-only "$pin") \
-            </dev/null >>"$work/log" 2>&1 || true
+        # Revisions of one upstream version share the archive, so another one of them will do as well.
+        for source in "$pin" "${pin%%=*}/bookworm" "${pin%%=*}/trixie"; do
+            [ ! -f "$work/get/$archive" ] || break
+            # shellcheck disable=SC2086
+            (cd "$work/get" && apt-get $private -q source --download-only --tar-only "$source") \
+                </dev/null >>"$work/log" 2>&1 || true
+        done
         if [ ! -f "$work/get/$archive" ]; then
             tail -n 5 "$work/log" >&2
             die "$pin could not be fetched from $mirror: there is no network, or the mirror no longer has this version. Put $archive (SHA-256 $sum) into $cache/sources and run this again."
