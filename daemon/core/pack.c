@@ -314,7 +314,7 @@ static bool build_shared(struct packing *packing, const struct member_set *group
             }
             begin_shared_body(packing, shared, &writer);
             if (!record_write(&writer, &item.record)) {
-                assert(!"a record was admitted that fits no datagram");
+                assert(false && "a record was admitted that fits no datagram");
             }
         }
         body = &shared->bodies[shared->body_count - 1];

@@ -488,7 +488,7 @@ static enum reason act(const struct arrival *arrival)
     case DATAGRAM_PROBE:
         break;
     }
-    assert(!"datagram_check_up() lets only types pass that go up");
+    assert(false && "datagram_check_up() lets only types pass that go up");
     return REASON_BAD_TYPE;
 }
 

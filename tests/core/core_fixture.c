@@ -51,16 +51,25 @@ struct relay_limits fixture_limits(void)
     };
 }
 
-void fixture_open(struct fixture *fixture, const struct relay_limits *limits)
+/* Memory is zeroed; limits have the size that it was taken for. */
+static void start(struct fixture *fixture, const struct relay_limits *limits)
 {
     uint8_t seed[32];
 
-    memset(fixture, 0, sizeof(*fixture));
     memset(seed, 7, sizeof(seed));
     fixture->limits = *limits;
     fixture->now_ns = 1000 * SECOND + 17;
     fixture->random = 1;
     fixture->capacity = 64;
+    fixture->result = OUTPUT_SENT;
+    fixture->sent_count = 0;
+    fixture->event_count = 0;
+    fixture->core = core_init(fixture->memory, limits, seed, fixture->now_ns);
+}
+
+void fixture_open(struct fixture *fixture, const struct relay_limits *limits)
+{
+    memset(fixture, 0, sizeof(*fixture));
     fixture->memory_size = core_size(limits);
     if (sodium_init() < 0 || fixture->memory_size == 0) {
         fail("no libsodium, or limits that contradict each other");
@@ -71,7 +80,13 @@ void fixture_open(struct fixture *fixture, const struct relay_limits *limits)
     if (fixture->memory == NULL || fixture->sent == NULL || fixture->events == NULL) {
         fail("no memory");
     }
-    fixture->core = core_init(fixture->memory, limits, seed, fixture->now_ns);
+    start(fixture, limits);
+}
+
+void fixture_reset(struct fixture *fixture, const struct relay_limits *limits)
+{
+    memset(fixture->memory, 0, fixture->memory_size);
+    start(fixture, limits);
 }
 
 void fixture_close(struct fixture *fixture)

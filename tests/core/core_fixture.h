@@ -62,6 +62,9 @@ struct client {
 struct relay_limits fixture_limits(void);
 
 void fixture_open(struct fixture *fixture, const struct relay_limits *limits);
+
+/* The same memory, with a new core in it. */
+void fixture_reset(struct fixture *fixture, const struct relay_limits *limits);
 void fixture_close(struct fixture *fixture);
 
 uint64_t fixture_random(struct fixture *fixture);

@@ -16,7 +16,7 @@ static unsigned take_below(struct ops *ops, unsigned bound)
     return take(ops) % bound;
 }
 
-void ops_open(struct ops *ops)
+static struct relay_limits make_limits(void)
 {
     struct relay_limits limits = fixture_limits();
 
@@ -42,10 +42,41 @@ void ops_open(struct ops *ops)
     limits.room_retained_bytes = 200;
     limits.challenge_address_rate = 3;
     limits.challenge_address_burst = 5;
-    fixture_open(&ops->fixture, &limits);
+    return limits;
+}
+
+static void start(struct ops *ops)
+{
     for (unsigned number = 0; number < OPS_CLIENTS; number++) {
         ops->clients[number].client.session = (struct session_ref){number, 1};
     }
+}
+
+void ops_open(struct ops *ops)
+{
+    const struct relay_limits limits = make_limits();
+
+    fixture_open(&ops->fixture, &limits);
+    start(ops);
+}
+
+void ops_reset(struct ops *ops)
+{
+    const struct relay_limits limits = make_limits();
+
+    fixture_reset(&ops->fixture, &limits);
+    memset(ops->messages, 0,
+           sizeof(ops->messages[0]) *
+               (ops->number < OPS_MESSAGES ? ops->number + 1 : OPS_MESSAGES));
+    memset(ops->clients, 0, sizeof(ops->clients));
+    memset(ops->bytes_in, 0, sizeof(ops->bytes_in));
+    memset(ops->bytes_out, 0, sizeof(ops->bytes_out));
+    memset(ops->has_echoed, 0, sizeof(ops->has_echoed));
+    ops->step = 0;
+    ops->request = 0;
+    ops->number = 0;
+    ops->records_received = 0;
+    start(ops);
 }
 
 void ops_close(struct ops *ops)
@@ -224,7 +255,7 @@ static void send_data(struct ops *ops, struct ops_client *client)
         if (record.member == MEMBER_PADDING) {
             record.member = MEMBER_ALL;
         }
-        record.stream = (uint8_t)take_below(ops, 6);
+        record.stream = (uint8_t)take_below(ops, OPS_STREAMS);
         record.is_retained =
             record.stream != 0 && record.member == MEMBER_ALL && take_below(ops, 3) == 0;
         record.size =
@@ -527,8 +558,11 @@ void ops_run(struct ops *ops, const uint8_t *bytes, size_t size)
     ops->bytes = bytes;
     ops->end = bytes + size;
     while (ops->bytes < ops->end) {
+        ops->fixture.is_unchecked =
+            ops->check_interval != 0 && (ops->step + 1) % ops->check_interval != 0;
         step(ops);
     }
+    ops->fixture.is_unchecked = false;
     settle(ops);
     flush(ops);
 }

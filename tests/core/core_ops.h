@@ -21,6 +21,7 @@
 #define OPS_CLIENTS   24
 #define OPS_ADDRESSES 32
 #define OPS_MESSAGES  65536
+#define OPS_STREAMS   6 /* Stream numbers are below it. */
 
 #define OPS_REQUIRE(ops, condition)                                                                \
     do {                                                                                           \
@@ -53,9 +54,9 @@ struct ops_client {
     unsigned cookie_address;
     uint8_t last[2048]; /* The last datagram, for replays. */
     size_t last_size;
-    uint32_t last_number;                   /* Of stream 0. */
-    uint64_t last_orders[OPS_CLIENTS][256]; /* By sender's place here and stream. */
-    uint16_t senders[OPS_CLIENTS];          /* Whose orders those are. */
+    uint32_t last_number;                           /* Of stream 0. */
+    uint64_t last_orders[OPS_CLIENTS][OPS_STREAMS]; /* By sender's place here and stream. */
+    uint16_t senders[OPS_CLIENTS];                  /* Whose orders those are. */
 };
 
 struct ops {
@@ -63,6 +64,7 @@ struct ops {
     const uint8_t *bytes;
     const uint8_t *end;
     uint64_t step;
+    unsigned check_interval; /* Steps from one recount to the next; 0 = one after each call. */
     uint32_t request;
     uint32_t number; /* Of the last message. */
     struct ops_client clients[OPS_CLIENTS];
@@ -75,6 +77,9 @@ struct ops {
 
 /* The struct is large: give it memory that is not on the stack, zeroed. */
 void ops_open(struct ops *ops);
+
+/* Back to the beginning. */
+void ops_reset(struct ops *ops);
 void ops_close(struct ops *ops);
 
 /* Runs all steps that the bytes hold. */
