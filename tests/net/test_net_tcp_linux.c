@@ -407,6 +407,78 @@ static void linger__expires__by_the_clock(void **state)
     bench_close(&bench);
 }
 
+/* Nothing is left to tell: a wait must last, not return over and over. */
+static void assert_quiet(struct bench *bench)
+{
+    const uint64_t start_ns = bench->script.now_ns;
+
+    for (unsigned i = 0; i < 10; i++) {
+        (void)pump(bench, 10 * MILLISECOND_NS);
+    }
+    assert_true(bench->script.now_ns - start_ns >= 80 * MILLISECOND_NS);
+}
+
+static void wait__end_was_read__does_not_spin(void **state)
+{
+    struct bench bench;
+    uint8_t byte = 0;
+
+    (void)state;
+    bench_open(&bench);
+    const int fd = join(&bench);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    while (net_tcp_read(bench.net, bench.conn, &byte, 1) != 0) {
+        (void)pump(&bench, NET_WAIT_FOREVER);
+    }
+    assert_quiet(&bench);
+    (void)close(fd);
+    bench_close(&bench);
+}
+
+static void wait__hang_up_while_paused__does_not_spin(void **state)
+{
+    struct bench bench;
+    uint8_t byte = 0;
+
+    (void)state;
+    bench_open(&bench);
+    const int fd = join(&bench);
+    assert_int_equal(net_tcp_pause(bench.net, bench.conn), RESULT_OK);
+    assert_int_equal(net_tcp_finish(bench.net, bench.conn), RESULT_OK);
+    assert_int_equal(recv(fd, &byte, 1, 0), 0);
+    assert_int_equal(close(fd), 0);
+    assert_quiet(&bench);
+    assert_int_equal(bench.closed, 0);
+    assert_int_equal(net_tcp_resume(bench.net, bench.conn), RESULT_OK);
+    while (net_tcp_read(bench.net, bench.conn, &byte, 1) != 0) {
+        (void)pump(&bench, NET_WAIT_FOREVER);
+    }
+    assert_int_equal(pump(&bench, 0), 1);
+    assert_int_equal(bench.reason, NET_CLOSE_FINISHED);
+    bench_close(&bench);
+}
+
+static void wait__lingering_peer_ended_but_does_not_read__does_not_spin(void **state)
+{
+    static uint8_t bytes[4096];
+    struct bench bench;
+    int result = RESULT_OK;
+
+    (void)state;
+    bench_open(&bench);
+    const int fd = join(&bench);
+    while (result == RESULT_OK) {
+        result = net_tcp_write(bench.net, bench.conn, bytes, sizeof(bytes));
+    }
+    assert_int_equal(result, RESULT_FULL);
+    assert_int_equal(net_tcp_close(bench.net, bench.conn, NET_CLOSE_ORDERLY), RESULT_OK);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    assert_quiet(&bench);
+    assert_int_equal(net_tcp_connection_count(bench.net), 1);
+    (void)close(fd);
+    bench_close(&bench);
+}
+
 static void handle__generation_wraps__skips_the_one_that_means_none(void **state)
 {
     struct bench bench;
@@ -500,6 +572,9 @@ int main(void)
         cmocka_unit_test(accept__no_place_in_epoll__peer_is_let_go_and_the_next_is_served),
         cmocka_unit_test(accept__listener_cannot_be_armed__is_tried_again),
         cmocka_unit_test(linger__expires__by_the_clock),
+        cmocka_unit_test(wait__end_was_read__does_not_spin),
+        cmocka_unit_test(wait__hang_up_while_paused__does_not_spin),
+        cmocka_unit_test(wait__lingering_peer_ended_but_does_not_read__does_not_spin),
         cmocka_unit_test(handle__generation_wraps__skips_the_one_that_means_none),
         cmocka_unit_test(open__every_failing_call__is_named_and_leaves_nothing),
         cmocka_unit_test(granted__options__reach_the_accepted_socket),

@@ -423,6 +423,25 @@ static void arm__refused_at_open_and_later__is_tried_again(void **state)
     close_scripted(&script, net);
 }
 
+static void arm__refused_once__first_wait_looks_at_the_socket_anyway(void **state)
+{
+    uint32_t numbers[1];
+    struct net_outgoing batch[1];
+    struct net_received received[NET_UDP_BATCH];
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    script_fail(&script, CALL_EPOLL_ADD, 1, 1, ENOSPC);
+    struct net_udp *const net = open_scripted(&script);
+    prepare(net, numbers, batch, 1, true);
+    assert_int_equal(net_udp_send(net, batch, 1), 1);
+    /* Socket 0 is not in the epoll set: only our own knowledge of it can end this wait. */
+    assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
+    assert_int_equal(net_udp_recv(net, received, NET_UDP_BATCH), 1);
+    close_scripted(&script, net);
+}
+
 static void wait__no_pwait2__falls_back_and_rounds_up(void **state)
 {
     struct script script;
@@ -616,6 +635,7 @@ int main(void)
         cmocka_unit_test(receive__flood_of_oversize__gives_the_turn_back),
         cmocka_unit_test(receive__one_socket_flooded__the_other_gets_its_turn),
         cmocka_unit_test(arm__refused_at_open_and_later__is_tried_again),
+        cmocka_unit_test(arm__refused_once__first_wait_looks_at_the_socket_anyway),
         cmocka_unit_test(wait__no_pwait2__falls_back_and_rounds_up),
         cmocka_unit_test(wait__interrupted__goes_on_with_the_time_that_is_left),
         cmocka_unit_test(wait__broken__says_so),
