@@ -8,11 +8,10 @@
 /* command.c - requests of clients: what needs no knowledge of a room is judged here, the rest
  * becomes a command for the worker that has the room. */
 
-#define TICK_STEP_US   1000u /* The shortest tick that is not "each turn". */
-#define MEMBERS_MIN    2u
-#define CODE_TRIES     64
-#define MINUTE_NS      UINT64_C(60000000000)
-#define NANOS_IN_MICRO 1000u
+#define TICK_STEP_US 1000u /* The shortest tick that is not "each turn". */
+#define MEMBERS_MIN  2u
+#define CODE_TRIES   64
+#define MINUTE_NS    UINT64_C(60000000000)
 
 /* What a verb works on. */
 struct request {
@@ -136,7 +135,7 @@ static struct refusal check_create(const struct request *request)
         return (struct refusal){.reason = REASON_BAD_VALUE, .limit = limits->tick_max_us};
     }
     if ((create->members_max != 0 && create->members_max < MEMBERS_MIN) ||
-        (is_tick_set && create->tick_us < TICK_STEP_US) || (create->flags & ~CREATE_LOCKED) != 0) {
+        (is_tick_set && create->tick_us < TICK_STEP_US)) {
         return refuse(REASON_BAD_VALUE);
     }
     return allowed;
