@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Prints its arguments; ctest compares every byte, so a CR before the line feed would show too. The
- * array has the stack protector at work, which tests/tidy/binaries.sh looks for in every program.
- */
+ * array has the stack protector at work, which tests/tidy/binaries.sh looks for in every program. */
 #include <stdio.h>
 
 #include "daemon/os/os.h"
