@@ -41,12 +41,13 @@ static void fill_membership(const struct control *control, uint32_t worker,
     out->metadata = borrow(event->metadata, event->metadata_size);
 }
 
-static void log_room(struct control *control, enum control_log_event what,
+static void log_room(struct control *control, enum control_log_event what, uint32_t worker,
                      const struct connection *connection, uint32_t session_index,
                      const struct event *event)
 {
     struct control_log_record *record = control_log_add(control, what, connection, session_index);
 
+    record->worker = worker;
     record->member = event->member;
     record->reason = event->reason;
     record->code_size = event->code_size;
@@ -80,13 +81,13 @@ static void settle_joining(struct control *control, uint32_t worker, uint32_t in
     session->membership.slot = event->slot;
     if (pending != ROOM_NONE) {
         if (room_table_open(&control->rooms, pending, event->room)) {
-            log_room(control, CONTROL_LOG_EVENT_ROOM_OPENED, connection, index, event);
+            log_room(control, CONTROL_LOG_EVENT_ROOM_OPENED, worker, connection, index, event);
         } else {
             room_table_remove(&control->rooms, pending);
             control->counters.events_stale++;
         }
     }
-    log_room(control, CONTROL_LOG_EVENT_MEMBER_JOINED, connection, index, event);
+    log_room(control, CONTROL_LOG_EVENT_MEMBER_JOINED, worker, connection, index, event);
 }
 
 static void leave_room(struct control *control, uint32_t index, enum reason reason)
@@ -251,6 +252,7 @@ static void take_room_closed(struct control *control, uint32_t worker, const str
     const struct room_entry *entry = &control->rooms.entries[index];
     struct control_log_record *record =
         control_log_add(control, CONTROL_LOG_EVENT_ROOM_CLOSED, NULL, SESSION_NONE);
+    record->worker = worker;
     record->code_size = entry->code_size;
     memcpy(record->code, entry->code, entry->code_size);
     room_table_remove(&control->rooms, index);
