@@ -23,8 +23,9 @@ static int print_key(void)
     char key_id[SECRET_KEY_ID_SIZE];
     char line[SECRET_LINE_SIZE];
 
-    /* The day is a good key id: secrets are replaced by adding a newer one. */
-    (void)snprintf(key_id, sizeof(key_id), "k%llu", (unsigned long long)(os_wall_ms() / 1000));
+    /* Seconds since 1970 in hexadecimal: secrets are replaced by adding a newer one. */
+    (void)snprintf(key_id, sizeof(key_id), "k%lx",
+                   (unsigned long)(os_wall_ms() / 1000 & UINT32_MAX));
     os_random_fill(bytes, sizeof(bytes));
     if (secret_line_print(key_id, bytes, line) != RESULT_OK) {
         return EXIT_CODE_FAILURE;

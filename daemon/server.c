@@ -3,8 +3,8 @@
 
 #include "daemon/control/control_server.h"
 #include "daemon/os/os.h"
-#include "daemon/server_limits.h"
 #include "daemon/worker.h"
+#include "daemon/worker_settings.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -77,7 +77,7 @@ size_t server_memory(const struct relay_config *config)
     const size_t control_bytes = control_server_size(config);
     size_t worker_bytes;
 
-    server_limits_fill(config, &limits);
+    worker_settings_limits(config, &limits);
     worker_bytes = worker_size(&limits);
     if (worker_bytes == 0 || control_bytes == 0 ||
         worker_bytes > (SIZE_MAX - control_bytes) / config->udp.workers) {
@@ -130,8 +130,8 @@ static int open_worker(struct server *server, const struct relay_config *config,
     uint8_t seed[32];
     int result;
 
-    server_limits_fill(config, &limits);
-    result = server_limits_open_udp(config, index, &net, &net_failure);
+    worker_settings_limits(config, &limits);
+    result = worker_settings_open_udp(config, index, &net, &net_failure);
     if (result != RESULT_OK) {
         return fail_open(failure, &net_failure, "udp.port");
     }

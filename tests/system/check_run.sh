@@ -72,13 +72,16 @@ END {
     worker_count = 0
     for (w in workers) {
         worker_count++
-        check(value[w, "datagrams_received"] == sum_prefixed(w, "handled_") + sum_dropped(w, 1, 39),
+        outcomes = sum_prefixed(w, "handled_") + sum_dropped(w, 1, 39)
+        check(value[w, "datagrams_received"] == outcomes,
               "worker " w ": the ledger of datagrams does not add up")
-        check(value[w, "records_read"] == value[w, "records_admitted"] + sum_dropped(w, 40, 59),
+        outcomes = value[w, "records_admitted"] + sum_dropped(w, 40, 59)
+        check(value[w, "records_read"] == outcomes,
               "worker " w ": the ledger of records does not add up")
-        check(value[w, "deliveries_made"] == value[w, "deliveries_sent"] +
-              value[w, "deliveries_superseded"] + value[w, "deliveries_waiting"] +
-              sum_dropped(w, 60, 79), "worker " w ": the ledger of deliveries does not add up")
+        outcomes = value[w, "deliveries_sent"] + value[w, "deliveries_superseded"]
+        outcomes += value[w, "deliveries_waiting"] + sum_dropped(w, 60, 79)
+        check(value[w, "deliveries_made"] == outcomes,
+              "worker " w ": the ledger of deliveries does not add up")
         admitted += value[w, "records_admitted"]
         made += value[w, "deliveries_made"] - value[w, "deliveries_replayed"]
         sent += value[w, "deliveries_sent"]

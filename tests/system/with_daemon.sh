@@ -31,6 +31,7 @@ run() {
 mkdir -p "$work_dir"
 rm -f "$work_dir"/ready.txt "$work_dir"/relay.log "$work_dir"/client.txt
 : >"$work_dir/empty.ini"
+: >"$work_dir/ready.txt"
 
 # The daemon's arguments, up to "--", become one script so that words with spaces stay whole.
 daemon_line=

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/server_limits.h"
+#include "daemon/worker_settings.h"
 
 #include <limits.h>
 
@@ -20,7 +20,7 @@ static uint32_t count_cells(const struct config_limits *limits)
                   (uint64_t)limits->max_rooms * STREAM_0_RING);
 }
 
-void server_limits_fill(const struct relay_config *config, struct relay_limits *out)
+void worker_settings_limits(const struct relay_config *config, struct relay_limits *out)
 {
     const struct config_limits *limits = &config->limits;
 
@@ -65,8 +65,8 @@ static int32_t to_setting(uint64_t value)
     return value > INT32_MAX ? INT32_MAX : (int32_t)value;
 }
 
-int server_limits_open_udp(const struct relay_config *config, unsigned index, struct net_udp **out,
-                           struct net_failure *failure_out)
+int worker_settings_open_udp(const struct relay_config *config, unsigned index,
+                             struct net_udp **out, struct net_failure *failure_out)
 {
     struct addr addresses[CONFIG_LISTEN_MAX];
     const struct net_udp_options options = {
