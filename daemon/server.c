@@ -154,16 +154,18 @@ static int open_worker(struct server *server, const struct relay_config *config,
 static int open_control(struct server *server, const struct relay_config *config,
                         const struct secret_file *secrets, struct server_failure *failure)
 {
-    const struct control_server_options options = {
+    struct relay_limits limits;
+    struct control_server_options options = {
         .config = config,
         .secrets = secrets,
         .links = server->links,
         .worker_count = server->worker_count,
-        .rooms_per_worker = config->limits.max_rooms,
         .log = server->log,
     };
     struct net_failure net_failure;
 
+    worker_settings_limits(config, &limits);
+    options.rooms_per_worker = limits.rooms_max;
     if (control_server_open(&options, &server->control, &net_failure) != RESULT_OK) {
         return fail_open(failure, &net_failure, "control.port");
     }

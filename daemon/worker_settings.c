@@ -13,11 +13,17 @@ static uint32_t to_u32(uint64_t value)
     return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
 }
 
-/* A cell for each stream of each client, and for each waiting record of each room's stream 0. */
-static uint32_t count_cells(const struct config_limits *limits)
+/* Rounded up. */
+static uint64_t share(uint64_t total, uint32_t worker_count)
 {
-    return to_u32((uint64_t)limits->max_clients * limits->streams_per_member +
-                  (uint64_t)limits->max_rooms * STREAM_0_RING);
+    return (total + worker_count - 1) / worker_count;
+}
+
+/* A cell for each stream of each client, and for each waiting record of each room's stream 0. */
+static uint32_t count_cells(const struct config_limits *limits, uint32_t worker_count)
+{
+    return to_u32(share((uint64_t)limits->max_clients * limits->streams_per_member, worker_count) +
+                  share(limits->max_rooms, worker_count) * STREAM_0_RING);
 }
 
 void worker_settings_limits(const struct relay_config *config, struct relay_limits *out)
@@ -26,11 +32,11 @@ void worker_settings_limits(const struct relay_config *config, struct relay_limi
 
     *out = (struct relay_limits){
         .slots_max = limits->max_clients,
-        .rooms_max = limits->max_rooms,
+        .rooms_max = to_u32(share(limits->max_rooms, config->udp.workers)),
         .members_per_room_max = (uint16_t)limits->clients_per_room,
         .streams_per_member = (uint8_t)limits->streams_per_member,
         .max_datagram = (uint16_t)config->udp.max_datagram_bytes,
-        .cells_max = count_cells(limits),
+        .cells_max = count_cells(limits, config->udp.workers),
         .client_datagrams_rate = limits->client_datagrams_s,
         .client_datagrams_burst = limits->client_datagrams_burst,
         .client_bytes_rate = to_u32(limits->client_bytes_s),

@@ -10,7 +10,10 @@
  *
  * Threads: any. Memory: none. */
 
-/* What bounds one worker. Each worker could come to hold every room, so each is sized for all. */
+/* What bounds one worker. A room goes to the worker with the fewest, so no worker ever has more
+ * than its share of rooms; all clients could still be in the rooms of one worker, so each has slots
+ * for all. Cells are shared out: they are most of the memory, and few members use all of their
+ * streams. */
 void worker_settings_limits(const struct relay_config *config, struct relay_limits *out);
 
 /* Opens the sockets of worker `index` on udp.port + index, or on a free port where udp.port is 0.

@@ -172,9 +172,8 @@ static void read_capture(int fd, uint16_t relay_port, struct capture *capture)
         const unsigned source = (unsigned)packet[header] << 8 | packet[header + 1];
         const unsigned target = (unsigned)packet[header + 2] << 8 | packet[header + 3];
 
-        /* Loopback shows every packet twice; the outgoing half is enough. */
         if (packet[9] != IPPROTO_UDP || source != relay_port ||
-            from.sll_pkttype != PACKET_OUTGOING) {
+            from.sll_pkttype == PACKET_OUTGOING) {
             continue;
         }
         capture->from_relay++;
