@@ -135,8 +135,9 @@ void net_udp_set_precise(struct net_udp *net, bool is_precise);
  *
  * It reads the sockets that the last waits found ready, in rotation, each batch beginning with
  * another socket; datagrams of one socket come in the order in which the system had them. 0 means
- * that all of them were empty, or that only unusable datagrams came for a long while; in the second
- * case the next wait returns NET_UDP_READY at once. It never fails. */
+ * that all of them were empty, or that only errors and unusable datagrams came for a while; in the
+ * second case the next wait returns NET_UDP_READY at once, or when a back-off is over. It never
+ * fails. */
 unsigned net_udp_recv(struct net_udp *net, struct net_received received[], unsigned capacity);
 
 /* Sends count datagrams without blocking, each socket's in their order in the array, and writes
