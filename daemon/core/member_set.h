@@ -80,21 +80,6 @@ static inline struct member_set member_set_both(const struct member_set *a,
     return both;
 }
 
-/* Whether `set` with `extra` added holds all of `part`. */
-static inline bool member_set_covers(const struct member_set *set, unsigned extra,
-                                     const struct member_set *part)
-{
-    struct member_set missing = *part;
-    bool covers = false;
-
-    member_set_remove_all(&missing, set);
-    if (extra < MEMBER_NONE) {
-        member_set_remove(&missing, extra);
-    }
-    covers = member_set_is_empty(&missing);
-    return covers;
-}
-
 /* The first member of the set from `from` on; MEMBER_NONE if there is none. */
 static inline unsigned member_set_next(const struct member_set *set, unsigned from)
 {
