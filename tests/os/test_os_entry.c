@@ -1,15 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints its arguments; ctest compares every byte, so a CR before the line feed would show too. The
- * array has the stack protector at work, which tests/tidy/binaries.sh looks for in every program. */
+/* Prints its arguments, or with "--echo" what it reads; ctest compares every byte, so a CR before a
+ * line feed would show too. The arrays have the stack protector at work, which
+ * tests/tidy/binaries.sh looks for in every program. */
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/os/os.h"
 
+static int echo_input(void)
+{
+    /* Smaller than what comes, so that it takes several reads. */
+    char bytes[4];
+    int size = os_stdin_read(bytes, sizeof(bytes));
+    while (size > 0) {
+        (void)fwrite(bytes, 1, (size_t)size, stdout);
+        size = os_stdin_read(bytes, sizeof(bytes));
+    }
+    (void)printf("[%d]", size);
+    return 0;
+}
+
 int program_main(int argc, char **argv)
 {
-    char value[64];
-    if (os_env_get("GSRELAY_TEST_NOT_SET", value, sizeof(value)) != -1) {
-        return 2;
+    if (argc == 2 && strcmp(argv[1], "--echo") == 0) {
+        return echo_input();
     }
     for (int i = 1; i < argc; i++) {
         (void)printf("[%s]", argv[i]);
