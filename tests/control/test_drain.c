@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/control/bench.h"
+
+#define MS        UINT64_C(1000000)
+#define SECOND_NS UINT64_C(1000000000)
+
+static struct bench *bench;
+
+static int set_up(void **state)
+{
+    struct control_limits limits = bench_limits();
+    (void)state;
+    bench = bench_open(&limits);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    bench_close(bench);
+    return 0;
+}
+
+static const uint8_t no_key[NOISE_KEY_SIZE];
+
+static void drain__begun__clients_are_told_and_nobody_new_comes(void **state)
+{
+    (void)state;
+    struct hello_answer answer;
+    (void)bench_login(bench, 0);
+    (void)bench_login(bench, 1);
+    (void)bench_create(bench, 0);
+    (void)bench_connect(bench, 2);
+    control_drain_begin(bench->control, 5000, bench->now_ns);
+    assert_int_equal(bench_expect(bench, 0, CONTROL_DRAINING).deadline_ms, 5000);
+    assert_int_equal(bench_expect(bench, 1, CONTROL_DRAINING).deadline_ms, 5000);
+    struct control_message create = {.type = CONTROL_CREATE};
+    create.create.metadata.at = (const uint8_t *)"";
+    (void)bench_send(bench, 1, &create);
+    (void)bench_expect_error(bench, 1, REASON_DRAINING);
+    struct control_message join = {.type = CONTROL_JOIN, .code = {(const uint8_t *)"KKKKKK", 6}};
+    (void)bench_send(bench, 1, &join);
+    (void)bench_expect_error(bench, 1, REASON_DRAINING);
+    (void)bench_send_type(bench, 0, CONTROL_ROOM_STATE);
+    (void)bench_expect(bench, 0, CONTROL_MEMBERSHIP);
+    bench_hello(bench, 2, HELLO_OPEN, NULL, 0, no_key);
+    assert_false(bench_accept(bench, 2, &answer));
+    assert_int_equal(answer.status, HELLO_BUSY);
+    assert_int_equal(bench_counters(bench).closed[REASON_DRAINING], 1);
+}
+
+static void drain__ended__everybody_hears_bye_and_the_workers_drain_once(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        (void)bench_login(bench, i);
+        (void)bench_create(bench, i);
+    }
+    (void)bench_login(bench, 3);
+    (void)bench_connect(bench, 4);
+    bench_disconnect(bench, 2); /* In its grace time. */
+    control_drain_begin(bench->control, 1000, bench->now_ns);
+    control_drain_end(bench->control, bench->now_ns);
+    for (unsigned i = 0; i < 4; i++) {
+        if (i != 2) {
+            (void)bench_expect(bench, i, CONTROL_DRAINING);
+            assert_int_equal(bench_expect(bench, i, CONTROL_ENDED).reason, REASON_SHUTDOWN);
+            assert_int_equal(bench->clients[i].end, BENCH_CLOSED);
+        }
+    }
+    assert_int_equal(bench->clients[4].end, BENCH_CLOSED);
+    assert_int_equal(bench->clients[4].down_size, HELLO_REFUSAL_SIZE);
+    assert_int_equal(control_connection_count(bench->control), 0);
+    assert_int_equal(bench_counters(bench).sessions, 0);
+    assert_int_equal(bench->workers[0].drains, 1);
+    assert_int_equal(bench->workers[1].drains, 1);
+    assert_int_equal(bench->workers[0].commands + bench->workers[1].commands, 3 + 2);
+    assert_int_equal(bench_counters(bench).ended[REASON_SHUTDOWN], 4);
+}
+
+static void drain__with_full_queues__the_command_follows(void **state)
+{
+    (void)state;
+    (void)bench_login(bench, 0);
+    (void)bench_create(bench, 0);
+    bench->workers[0].is_stuck = true;
+    bench->workers[1].is_stuck = true;
+    for (unsigned i = 1; i < 6; i++) {
+        (void)bench_login(bench, i);
+        struct control_message create = {.type = CONTROL_CREATE};
+        create.create.metadata.at = (const uint8_t *)"";
+        (void)bench_send(bench, i, &create);
+    }
+    bench_pump(bench);
+    control_drain_end(bench->control, bench->now_ns);
+    bench_pump(bench);
+    assert_int_equal(control_connection_count(bench->control), 0);
+    assert_int_equal(bench_counters(bench).sessions, 0);
+    bench->workers[0].is_stuck = false;
+    bench->workers[1].is_stuck = false;
+    bench_pump(bench);
+    assert_int_equal(bench->workers[0].last.type, COMMAND_DRAIN);
+    assert_int_equal(bench->workers[0].last.reason, REASON_SHUTDOWN);
+    assert_int_equal(bench->workers[1].drains, 1);
+}
+
+static void drain__client_that_does_not_read__is_cut_off_in_the_end(void **state)
+{
+    (void)state;
+    struct bench_client *client = bench_login(bench, 0);
+    client->is_deaf = true;
+    control_drain_end(bench->control, bench->now_ns);
+    bench_pump(bench);
+    assert_int_equal(client->end, BENCH_OPEN);
+    bench_advance(bench, 5 * SECOND_NS);
+    assert_int_equal(client->end, BENCH_ABORTED);
+}
+
+int main(void)
+{
+    setvbuf(stdout, NULL, _IONBF, 0);
+    if (sodium_init() < 0) {
+        return 1;
+    }
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(drain__begun__clients_are_told_and_nobody_new_comes),
+        TEST(drain__ended__everybody_hears_bye_and_the_workers_drain_once),
+        TEST(drain__with_full_queues__the_command_follows),
+        TEST(drain__client_that_does_not_read__is_cut_off_in_the_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
