@@ -15,14 +15,12 @@
     X(READY, ready, INFO, OURS, "all sockets are open and clients may come")                       \
     X(MEMORY, memory, INFO, OURS, "the memory that was set aside for the limits")                  \
     X(SOCKET, socket, INFO, OURS, "a socket is open, with the buffers that the system granted")    \
-    X(CONFIG, config, WARN, OURS, "a setting that deserves a second look")                         \
     X(DRAINING, draining, INFO, OURS, "a stop was asked for; clients are told")                    \
     X(STOPPED, stopped, INFO, OURS, "the last line of an orderly stop")                            \
     X(FAILED, failed, ERROR, OURS, "the daemon cannot go on")                                      \
     X(COUNTERS, counters, INFO, OURS, "counters of a worker or of the control channel")            \
     X(LOG_SUPPRESSED, log_suppressed, INFO, OURS,                                                  \
       "lines of an event that were left out and not told before")                                  \
-    X(NET_ERROR, net_error, WARN, PEER, "a call of the system failed on a socket")                 \
     X(CLIENT_ACCEPTED, client_accepted, DEBUG, PEER, "a TCP connection came")                      \
     X(CLIENT_REFUSED, client_refused, INFO, PEER, "a TCP connection was refused, with the reason") \
     X(CLIENT_CLOSED, client_closed, DEBUG, PEER, "a TCP connection ended, with the reason")        \
@@ -34,13 +32,10 @@
     X(ROOM_OPENED, room_opened, INFO, PEER, "a client created a room")                             \
     X(ROOM_CLOSED, room_closed, INFO, PEER, "the last member left a room")                         \
     X(MEMBER_JOINED, member_joined, INFO, PEER, "a client joined a room")                          \
-    X(MEMBER_BOUND, member_bound, INFO, PEER, "a member proved its UDP address")                   \
-    X(MEMBER_MOVED, member_moved, INFO, PEER, "a member proved a new UDP address")                 \
     X(MEMBER_LEFT, member_left, INFO, PEER, "a member left a room, with the reason")               \
     X(HOST_CHANGED, host_changed, DEBUG, PEER, "another member is the host of a room")             \
     X(REQUEST_REFUSED, request_refused, INFO, PEER, "a request was refused, with the reason")      \
-    X(LIMIT_HIT, limit_hit, WARN, PEER, "a limit was reached, with the name of its key")           \
-    X(PROTOCOL_ERROR, protocol_error, WARN, PEER, "a peer broke the protocol, with the reason")
+    X(LIMIT_HIT, limit_hit, WARN, PEER, "a limit was reached, with the name of its key")
 
 enum log_event {
 #define X(upper, lower, level, limit, help) LOG_EVENT_##upper,
