@@ -75,7 +75,7 @@ static int act(const struct options *options)
     }
     code = service_run_console(&config, &secrets);
     secret_file_wipe(&secrets);
-    return code;
+    return (int)code;
 }
 
 int program_main(int argc, char **argv)
