@@ -37,7 +37,6 @@ static void dial(struct gsrelay_client *client)
 {
     wipe_channel(&client->link);
     client->link.state = LINK_DIALLING;
-    client->link.has_tcp = true;
     client->link.output_size = 0;
     client->error_text[0] = '\0';
     client->link.due_ns = client->now_ns + client->options.attempt_ms * NS_PER_MS;
@@ -130,6 +129,7 @@ void link_end(struct gsrelay_client *client, uint32_t reason, uint32_t limit, ui
         .type = GSRELAY_EVENT_DISCONNECTED, .reason = reason, .limit = limit, .time_ms = time_ms};
 
     client->link.is_ending = false;
+    client->link.is_reconnecting = false;
     client->rejoin_code[0] = '\0';
     request_clear(client);
     forget_session(client);
@@ -161,8 +161,10 @@ void link_bye(struct gsrelay_client *client, uint32_t reason)
         link_end(client, reason, 0, 0);
         return;
     }
-    lose_session(client, reason);
     link_fail(client, reason, 0);
+    /* Only now: what is asked for again must not go out on the connection that ends. */
+    if (client->link.is_reconnecting)
+        lose_session(client, reason);
 }
 
 /* --- The handshake --------------------------------------------------------------------------- */
@@ -181,6 +183,7 @@ void gsrelay_io_tcp_connected(struct gsrelay_client *client, uint64_t now_ns)
     client_time_set(client, now_ns);
     if (link->state != LINK_DIALLING)
         return;
+    link->has_tcp = true;
     link->mode = HELLO_OPEN;
     if (client->session.exists) {
         link->mode = HELLO_RESUME;
@@ -372,7 +375,7 @@ void gsrelay_io_tcp_closed(struct gsrelay_client *client, uint64_t now_ns, uint3
     struct link *link = &client->link;
 
     client_time_set(client, now_ns);
-    if (!link->has_tcp)
+    if (!link->has_tcp && link->state != LINK_DIALLING)
         return;
     link->has_tcp = false;
     if (link->state == LINK_CLOSING) {
@@ -415,8 +418,10 @@ int gsrelay_disconnect(struct gsrelay_client *client)
 {
     struct link *link = &client->link;
 
-    if (link->state == LINK_IDLE || link->after_close == LINK_IDLE || link->is_ending)
-        return link->state == LINK_IDLE ? GSRELAY_WRONG_STATE : GSRELAY_OK;
+    if (gsrelay_get_state(client) == GSRELAY_STATE_IDLE)
+        return GSRELAY_WRONG_STATE;
+    if (link->is_ending)
+        return GSRELAY_OK;
     if (link->state != LINK_UP) {
         link_end(client, REASON_LEFT, 0, 0);
         return GSRELAY_OK;

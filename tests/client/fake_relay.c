@@ -158,6 +158,10 @@ static void answer(struct fake_relay *relay, const struct control_message *reque
 {
     struct control_message message = {.type = CONTROL_OK, .request = request->request};
 
+    if (request->type == CONTROL_START && relay->refuses_start) {
+        fake_relay_send_error(relay, request->request, REASON_CLIENTS_LIMIT, 4096, 5000);
+        return;
+    }
     if (request->type == CONTROL_START) {
         welcome(relay, request->request);
         return;
@@ -370,6 +374,26 @@ static bool happens(struct fake_link *link, unsigned percent)
     return link->random / 65536 % 100 < percent;
 }
 
+/* How many of the bytes may pass: chunks, and the end of the wire. */
+static size_t limit(struct fake_link *link, size_t size)
+{
+    if (link->chunk != 0 && size > link->chunk)
+        size = link->chunk;
+    if (link->cut_after != 0 && !link->was_cut && link->moved + size > link->cut_after)
+        size = link->cut_after - link->moved;
+    link->moved += (unsigned)size;
+    return size;
+}
+
+static bool cut_if_due(struct fake_link *link)
+{
+    if (link->cut_after == 0 || link->was_cut || link->moved < link->cut_after)
+        return false;
+    link->was_cut = true;
+    fake_link_break(link);
+    return true;
+}
+
 static bool move_tcp_up(struct fake_link *link)
 {
     size_t size = 0;
@@ -377,8 +401,7 @@ static bool move_tcp_up(struct fake_link *link)
 
     if (!link->is_connected || size == 0)
         return false;
-    if (link->chunk != 0 && size > link->chunk)
-        size = link->chunk;
+    size = limit(link, size);
     fake_relay_tcp_input(&link->relay, bytes, size);
     gsrelay_io_tcp_sent(link->client, size);
     return true;
@@ -392,8 +415,7 @@ static bool move_tcp_down(struct fake_link *link)
 
     if (!link->is_connected || size == 0)
         return false;
-    if (link->chunk != 0 && size > link->chunk)
-        size = link->chunk;
+    size = limit(link, size);
     taken = gsrelay_io_tcp_input(link->client, link->now_ns, relay->output, size);
     relay->output_size -= taken;
     memmove(relay->output, relay->output + taken, relay->output_size);
@@ -464,7 +486,9 @@ void fake_link_turn(struct fake_link *link)
     gsrelay_io_run(link->client, link->now_ns);
     while (has_moved) {
         has_moved = move_connection(link);
+        has_moved |= cut_if_due(link);
         has_moved |= move_tcp_up(link);
+        has_moved |= cut_if_due(link);
         has_moved |= move_tcp_down(link);
         has_moved |= move_udp_up(link);
         has_moved |= move_udp_down(link);

@@ -52,6 +52,7 @@ struct fake_relay {
     enum hello_status refusal;
     enum hello_mode refusal_mode;
     uint16_t refusal_retry_s;
+    bool refuses_start; /* START is answered by ERROR clients_limit, 5 s. */
     bool knows_session; /* Accept a resume. */
     bool is_in_room;    /* WELCOME says so after a resume. */
     uint8_t ticket_key[32];
@@ -134,8 +135,11 @@ struct fake_link {
     size_t chunk;        /* Bytes move in pieces of that size; 0 = whole. */
     unsigned drop_up;    /* Of 100 datagrams so many are lost. */
     unsigned drop_down;
-    unsigned repeat; /* Of 100 so many arrive twice. */
-    unsigned swap;   /* Of 100 so many change places with the one before. */
+    unsigned repeat;    /* Of 100 so many arrive twice. */
+    unsigned swap;      /* Of 100 so many change places with the one before. */
+    unsigned cut_after; /* Break the connection after so many bytes in all, once; 0 = never. */
+    unsigned moved;     /* Bytes of the connection so far, both ways. */
+    bool was_cut;
     uint64_t random;
 };
 
