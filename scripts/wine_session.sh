@@ -59,17 +59,18 @@ wine_server_end() {
 }
 
 # Runs "$@" in a session. Every run holds a shared lock while it is at work; whoever finds itself alone at
-# its end closes the session. A server that somebody started by hand is left alone.
+# its end closes the session. A server that somebody started by hand is left alone. No subshell: "$@" may
+# set traps for the signals that this script gets.
 wine_session() {
     with_lock wine wine_prefix_build
-    (
-        flock -s 8
-        with_lock wine wine_server_start 8>&-
-        status=0
-        "$@" 8>&- || status=$?
-        if flock -n -x 8; then
-            wine_server_end 8>&-
-        fi
-        exit "$status"
-    ) 8>"$cache/wine-users.lock"
+    exec 8>"$cache/wine-users.lock"
+    flock -s 8
+    with_lock wine wine_server_start 8>&-
+    session_status=0
+    "$@" 8>&- || session_status=$?
+    if flock -n -x 8; then
+        wine_server_end 8>&-
+    fi
+    exec 8>&-
+    return "$session_status"
 }
