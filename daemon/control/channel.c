@@ -206,11 +206,25 @@ void control_connection_resume(struct control *control, uint32_t index)
 
     if (connection->state == CONNECTION_OPEN && connection->is_paused) {
         update_pause(control, connection);
-        size_t kept = 0;
-        if (!connection->is_paused) {
-            connection->idle_end_ns = control->now_ns + control->limits.idle_timeout_ns;
-            kept = connection_take_kept(connection, &control->pools, control->scratch);
+        connection->idle_end_ns = control->now_ns + control->limits.idle_timeout_ns;
+        if (!connection->is_paused && connection->kept > 0) {
+            /* Later in this turn, and not in the middle of what the worker has to say. */
+            connection->is_paused = true;
+            connection->pause_end_ns = control->now_ns > 0 ? control->now_ns : 1;
         }
+    }
+    tell_pause(control, index);
+}
+
+void control_connection_take_up(struct control *control, uint32_t index)
+{
+    struct connection *connection = &control->connections[index];
+
+    connection->pause_end_ns = 0;
+    update_pause(control, connection);
+    if (!connection->is_paused) {
+        size_t kept = connection_take_kept(connection, &control->pools, control->scratch);
+        connection->idle_end_ns = control->now_ns + control->limits.idle_timeout_ns;
         consume(control, index, control->scratch, kept);
     }
     tell_pause(control, index);

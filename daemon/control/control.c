@@ -266,8 +266,7 @@ static void handle_due_connection(struct control *control, uint32_t index)
         control_connection_close(control, index, reason, connection->state != CONNECTION_OPEN);
     } else {
         assert(connection->pause_end_ns != 0 && connection->pause_end_ns <= control->now_ns);
-        connection->pause_end_ns = 0;
-        control_connection_resume(control, index);
+        control_connection_take_up(control, index);
     }
 }
 

@@ -92,8 +92,11 @@ void control_connection_time(struct control *control, uint32_t index);
 /* Takes a connection out of the list of those without a session. */
 void control_preauth_remove(struct control *control, uint32_t index);
 
-/* Judges anew whether input is wanted, and goes on with what was kept. */
+/* Judges anew whether input is wanted; what was kept is taken up when the timers run. */
 void control_connection_resume(struct control *control, uint32_t index);
+
+/* The end of a timed pause: goes on with what was kept. */
+void control_connection_take_up(struct control *control, uint32_t index);
 
 /* Ends a session: it can be resumed no more, its worker is told to drop its slot. If it has a
  * connection and is_told, the client gets a BYE; the connection ends. */

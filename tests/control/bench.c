@@ -220,6 +220,7 @@ void bench_pump(struct bench *bench)
         for (unsigned i = 0; i < bench->limits.worker_count; i++) {
             has_moved = move_commands(bench, i) || has_moved;
         }
+        control_run_timers(bench->control, bench->now_ns);
         while (move_output(bench)) {
             has_moved = true;
         }
