@@ -23,7 +23,7 @@
 #define REAP_STEP_MAX 50
 
 /* NTSTATUS of a wake-up whose datagram did not fit into no bytes: the usual one. */
-#define STATUS_TOO_LONG ((ULONG_PTR)0x80000005)
+#define STATUS_TOO_LONG 0x80000005u
 
 /* --- The state of a socket ------------------------------------------------------------------- */
 
@@ -91,9 +91,11 @@ static void arm(struct net_udp *net, struct udp_socket *socket)
 /* Whether the wake-up ended as one does that saw a datagram, or the fault of a peer. */
 static bool is_wake_up_good(struct net_udp *net, struct udp_socket *socket)
 {
+    /* An NTSTATUS fills the lower half of the word only. */
+    const ULONG status = (ULONG)socket->wake_up.Internal;
     DWORD transferred = 0;
 
-    if (socket->wake_up.Internal == 0 || socket->wake_up.Internal == STATUS_TOO_LONG ||
+    if (status == 0 || status == STATUS_TOO_LONG ||
         net->system->operation_result(net->system, socket->handle, &socket->wake_up,
                                       &transferred)) {
         return true;

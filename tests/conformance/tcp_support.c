@@ -188,6 +188,15 @@ void read_end(struct world *world, struct net_conn conn)
     }
 }
 
+void read_or_finish(struct world *world, struct net_conn conn)
+{
+    char bytes[4];
+
+    if (net_tcp_read(world->net, conn, bytes, sizeof(bytes)) == 0) {
+        assert_int_equal(net_tcp_finish(world->net, conn), RESULT_OK);
+    }
+}
+
 /* Gives the other side its turn, and the system a moment. */
 static void give_turn(struct world *world)
 {

@@ -87,7 +87,11 @@ void read_exactly(struct world *world, struct net_conn conn, void *bytes, size_t
 /* Reads until the end of the peer's stream, which must be all that comes. */
 void read_end(struct world *world, struct net_conn conn);
 
-/* The same for the peer. */
+/* Reads a few bytes, if there are any, and answers the peer's end with ours, as an owner would. A
+ * reset that no receive waited for reads as an end on some systems (Wine). */
+void read_or_finish(struct world *world, struct net_conn conn);
+
+/* As read_exactly() and read_end(), for the peer. */
 void peer_read_exactly(struct world *world, struct peer *peer, void *bytes, size_t size);
 void peer_read_end(struct world *world, struct peer *peer);
 

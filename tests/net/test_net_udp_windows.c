@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/net/handles_windows.h"
+
 /* What loopback cannot produce, on the real backend with a system that misbehaves. */
 
 #define MAX_DATAGRAM 100
@@ -306,7 +308,7 @@ static void faults__of_all_kinds_at_random__no_datagram_is_lost(void **state)
             char text[16];
             (void)snprintf(text, sizeof(text), "%u", i);
             send_to_self(net, text);
-            if (next_random(&script) % 2 == 0) {
+            if (fault_random(&script.seed) % 2 == 0) {
                 (void)!net_udp_wait(net, 0);
             }
             expect(net, text);
@@ -463,26 +465,6 @@ static void close__receive_in_flight__is_cancelled_and_reaped_first(void **state
     assert_int_equal(script.open_sockets, 0);
 }
 
-/* The highest number among some new handles, closed again. Wine's GetProcessHandleCount() is always
- * 0, but both systems give freed numbers out again, so that a leak pushes new handles upwards;
- * several of them, as a low number may be free beside many that leaked. */
-static uintptr_t highest_handle(void)
-{
-    enum { COUNT = 32 };
-    HANDLE events[COUNT];
-    uintptr_t highest = 0;
-
-    for (unsigned i = 0; i < COUNT; i++) {
-        events[i] = CreateEventW(NULL, FALSE, FALSE, NULL);
-        assert_non_null(events[i]);
-        highest = (uintptr_t)events[i] > highest ? (uintptr_t)events[i] : highest;
-    }
-    for (unsigned i = 0; i < COUNT; i++) {
-        assert_true(CloseHandle(events[i]));
-    }
-    return highest;
-}
-
 static void open_and_close__many_times__no_handle_is_left(void **state)
 {
     enum { WARM_UP = 10, ROUNDS = 60 };
@@ -495,7 +477,7 @@ static void open_and_close__many_times__no_handle_is_left(void **state)
         /* The first rounds make what the system then keeps: its thread pool, Winsock's threads. */
         if (i == WARM_UP) {
             assert_true(GetProcessHandleCount(GetCurrentProcess(), &count_before));
-            highest_before = highest_handle();
+            highest_before = handles_highest();
         }
         struct script script = make_script();
         struct net_udp *const net = open_scripted(&script);
@@ -506,7 +488,7 @@ static void open_and_close__many_times__no_handle_is_left(void **state)
     }
     assert_true(GetProcessHandleCount(GetCurrentProcess(), &count_after));
     assert_int_equal(count_after, count_before);
-    assert_true(highest_handle() < highest_before + (uintptr_t)4 * (ROUNDS - WARM_UP) / 2);
+    assert_true(handles_highest() < highest_before + (uintptr_t)4 * (ROUNDS - WARM_UP) / 2);
 }
 
 int main(void)

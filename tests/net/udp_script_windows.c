@@ -12,29 +12,6 @@ static struct script *script_of(struct net_system *system)
     return (struct script *)system;
 }
 
-/* splitmix64, public domain by its author S. Vigna: a number per call from any seed. */
-uint64_t next_random(struct script *script)
-{
-    script->seed += UINT64_C(0x9E3779B97F4A7C15);
-    uint64_t z = script->seed;
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
-static bool is_due(struct fault *fault)
-{
-    if (fault->count == 0) {
-        return false;
-    }
-    if (fault->after > 0) {
-        fault->after--;
-        return false;
-    }
-    fault->count--;
-    return true;
-}
-
 static uint64_t script_now_ns(struct net_system *system)
 {
     return script_of(system)->now_ns;
@@ -59,7 +36,7 @@ static int script_close_socket(struct net_system *system, SOCKET socket)
 static int script_ioctl(struct net_system *system, SOCKET socket, DWORD code, void *in,
                         DWORD in_size, void *out, DWORD out_size)
 {
-    if (code == (DWORD)SIO_UDP_CONNRESET && is_due(&script_of(system)->ioctl)) {
+    if (code == (DWORD)SIO_UDP_CONNRESET && fault_is_due(&script_of(system)->ioctl)) {
         WSASetLastError(script_of(system)->ioctl.error);
         return SOCKET_ERROR;
     }
@@ -70,11 +47,11 @@ static int script_post_recv(struct net_system *system, SOCKET socket, WSABUF *bu
                             DWORD flags, OVERLAPPED *overlapped)
 {
     struct script *const script = script_of(system);
-    const bool fails = is_due(&script->post);
+    const bool fails = fault_is_due(&script->post);
 
     assert_int_equal(flags, MSG_PEEK);
     assert_int_equal(buffers[0].len, 0);
-    if (script->is_random && next_random(script) % 8 == 0) {
+    if (script->is_random && fault_random(&script->seed) % 8 == 0) {
         WSASetLastError(WSAENOBUFS);
         return SOCKET_ERROR;
     }
@@ -98,11 +75,11 @@ static int script_recv_from(struct net_system *system, SOCKET socket, void *byte
     static const int errors[] = {WSAECONNRESET, WSAENETRESET, WSAENOBUFS, WSAENETDOWN, WSAEINTR};
     struct script *const script = script_of(system);
 
-    if (script->is_random && next_random(script) % 8 == 0) {
-        WSASetLastError(errors[next_random(script) % 5]);
+    if (script->is_random && fault_random(&script->seed) % 8 == 0) {
+        WSASetLastError(errors[fault_random(&script->seed) % 5]);
         return SOCKET_ERROR;
     }
-    if (is_due(&script->receive)) {
+    if (fault_is_due(&script->receive)) {
         WSASetLastError(script->receive.error);
         return SOCKET_ERROR;
     }
@@ -112,7 +89,7 @@ static int script_recv_from(struct net_system *system, SOCKET socket, void *byte
 static int script_send_to(struct net_system *system, SOCKET socket, WSABUF *buffers, DWORD count,
                           DWORD *sent, const struct sockaddr *to, int to_size)
 {
-    if (is_due(&script_of(system)->send)) {
+    if (fault_is_due(&script_of(system)->send)) {
         WSASetLastError(script_of(system)->send.error);
         return SOCKET_ERROR;
     }
@@ -137,7 +114,7 @@ static BOOL script_cancel(struct net_system *system, SOCKET socket)
 
 static HANDLE script_associate(struct net_system *system, HANDLE port, SOCKET socket, ULONG_PTR key)
 {
-    if (is_due(&script_of(system)->associate)) {
+    if (fault_is_due(&script_of(system)->associate)) {
         SetLastError((DWORD)script_of(system)->associate.error);
         return NULL;
     }
@@ -164,7 +141,7 @@ static BOOL script_get_completions(struct net_system *system, HANDLE port,
     for (ULONG i = 0; i < *count; i++) {
         if (entries[i].lpOverlapped != NULL) {
             script->posted--;
-            if (is_due(&script->wake_up)) {
+            if (fault_is_due(&script->wake_up)) {
                 entries[i].lpOverlapped->Internal = NTSTATUS_BAD;
             }
         }
@@ -174,7 +151,7 @@ static BOOL script_get_completions(struct net_system *system, HANDLE port,
 
 static BOOL script_post_completion(struct net_system *system, HANDLE port, ULONG_PTR key)
 {
-    if (is_due(&script_of(system)->wake)) {
+    if (fault_is_due(&script_of(system)->wake)) {
         SetLastError(ERROR_NOT_ENOUGH_MEMORY);
         return FALSE;
     }

@@ -15,16 +15,9 @@
 #include <cmocka.h>
 
 #include "daemon/net/net_udp_windows.h"
+#include "tests/net/fault.h"
 
 #define STEP_NS UINT64_C(1000000)
-
-/* One kind of fault: how many calls go well first, then how many fail, and how. */
-struct fault {
-    unsigned after;
-    unsigned count;
-    int error;
-    bool is_posted_anyway; /* post_recv: the operation is in flight in spite of the error. */
-};
 
 struct script {
     struct net_system system; /* First: the backend passes it back to us. */
@@ -48,8 +41,5 @@ struct script {
 };
 
 struct script make_script(void);
-
-/* The next number of the script's seed. */
-uint64_t next_random(struct script *script);
 
 #endif
