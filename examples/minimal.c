@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#include <gsrelay/gsrelay.h>
+#include <stdio.h>
+
+int main(int argc, char **argv) /* minimal [CODE]: joins that room, or makes one */
+{
+    struct gsrelay_event event = {0};
+    struct gsrelay_client *game;
+    if (gsrelay_create(NULL, &game) != 0 || gsrelay_connect(game, "127.0.0.1", 7777) != 0)
+        return 1;
+    argc > 1 ? gsrelay_join_room(game, argv[1]) : gsrelay_create_room(game, NULL);
+    while (event.type != GSRELAY_EVENT_DISCONNECTED) {
+        gsrelay_poll(game, 16); /* once a frame */
+        while (gsrelay_next_event(game, &event))
+            if (event.type == GSRELAY_EVENT_ROOM_JOINED)
+                printf("in room %s as member %u\n", event.code, event.member);
+            else if (event.type == GSRELAY_EVENT_STATE)
+                printf("member %u: %.*s\n", event.member, event.size, (char *)event.bytes);
+        gsrelay_send(game, GSRELAY_TO_ALL, 1, GSRELAY_RETAIN, "x=10 y=20", 9);
+    }
+    fprintf(stderr, "%s\n", gsrelay_error_text(game));
+    gsrelay_destroy(game);
+}
