@@ -269,6 +269,16 @@ void script_open(struct script *script)
     script_open_with(script, tcp_options(NULL, 0));
 }
 
+void script_visit(struct script *script)
+{
+    struct net_conn conn;
+    struct peer *const peer = join(&script->world, &conn);
+
+    drop(&script->world, conn, NET_CLOSE_ABORT);
+    PUMP_UNTIL(&script->world, script->world.net->conns[conn.index].state == CONN_FREE);
+    peer_close(peer);
+}
+
 void script_close(struct script *script)
 {
     world_close(&script->world);

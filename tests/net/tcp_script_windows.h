@@ -56,6 +56,9 @@ void script_init(struct script *script);
 void script_open(struct script *script);
 void script_open_with(struct script *script, struct net_tcp_options options);
 
+/* Somebody connects and is thrown out. */
+void script_visit(struct script *script);
+
 /* Closes the world; asserts that no socket is left. */
 void script_close(struct script *script);
 
