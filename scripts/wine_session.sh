@@ -16,7 +16,7 @@ wine_prefix_build() {
     say "making a Wine prefix in $wine_prefix (once, about ten seconds)"
     mkdir -p "$(dirname "$wine_prefix")"
     work=$(mktemp -d "$wine_prefix.work.XXXXXX")
-    trap 'WINEPREFIX=$work wineserver -k </dev/null >/dev/null 2>&1; rm -rf "$work"' EXIT
+    trap 'WINEPREFIX=$work wineserver -k </dev/null >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
     trap 'exit 1' HUP INT TERM
     (
         export WINEPREFIX="$work"
@@ -30,6 +30,7 @@ wine_prefix_build() {
     # A folder that was left half made, or was made by hand, is replaced.
     [ ! -e "$wine_prefix" ] || mv "$wine_prefix" "$work.old"
     mv "$work" "$wine_prefix"
+    trap - EXIT
     rm -rf "$work.old"
 }
 
