@@ -109,7 +109,8 @@ static int narrow(const wchar_t *text, size_t length, char *out, size_t size)
         out[0] = '\0';
         return 0;
     }
-    if (length > INT_MAX || size == 0) {
+    /* Asked with room for nothing, the call below would answer how much it needs. */
+    if (length > INT_MAX || size < 2) {
         return -1;
     }
     int capacity = size - 1 > INT_MAX ? INT_MAX : (int)(size - 1);

@@ -161,6 +161,12 @@ static void env__set_missing_and_too_long__are_told_apart(void **state)
     assert_int_equal(os_env_get("GSRELAY_TEST_TEXT", value, 9), -2);
     assert_string_equal(value, "");
     assert_int_equal(os_env_get("GSRELAY_TEST_TEXT", value, 10), 9);
+    /* Room for the NUL alone: nothing behind it is written. */
+    memset(value, 'x', sizeof(value));
+    assert_int_equal(os_env_get("GSRELAY_TEST_TEXT", value, 1), -2);
+    for (size_t i = 1; i < sizeof(value); i++) {
+        assert_int_equal(value[i], 'x');
+    }
 }
 
 static void error_text__known_and_unknown__is_one_line(void **state)
