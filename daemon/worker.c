@@ -22,7 +22,8 @@ struct worker {
     uint64_t turns;
     uint64_t turns_bounded;
     uint64_t events_withheld;
-    bool is_blocked; /* Events or commands are waiting for room in a queue. */
+    bool is_blocked;        /* Events are waiting for room in their queue. */
+    bool has_more_commands; /* The last turn took as many as it may and left some. */
     bool is_precise;
     struct net_received received[NET_UDP_BATCH];
     struct output outputs[SEND_BATCH];
@@ -128,7 +129,7 @@ static void take_commands(struct worker *worker, uint64_t now_ns)
         core_command(worker->core, command, now_ns);
         queue_pop_peeked(worker->link.commands);
     }
-    worker->is_blocked = true; /* More may wait; the next turn follows at once. */
+    worker->has_more_commands = queue_peek(worker->link.commands) != NULL;
 }
 
 /* Receives until the sockets are empty or the turn has had enough: in overload, states then grow
@@ -220,6 +221,9 @@ static uint64_t wait_time_ns(struct worker *worker)
     const uint64_t deadline_ns = core_next_deadline(worker->core);
     uint64_t wait_ns = NET_WAIT_FOREVER;
 
+    if (worker->has_more_commands) {
+        return 0;
+    }
     if (deadline_ns != UINT64_MAX) {
         const uint64_t now_ns = os_clock_ns();
 
@@ -236,6 +240,7 @@ static void turn(struct worker *worker)
     const uint64_t now_ns = os_clock_ns();
 
     worker->is_blocked = false;
+    worker->has_more_commands = false;
     take_commands(worker, now_ns);
     receive(worker, now_ns);
     core_run_timers(worker->core, now_ns);
@@ -256,11 +261,12 @@ void worker_run(void *context)
     for (;;) {
         int bits;
 
-        /* Read before the turn: what was handed over before the stop is still carried out. */
+        /* Read before the turn: what was handed over before the stop is still carried out, for as
+         * many turns as it takes, unless there is no room left for its events. */
         const bool is_last = atomic_load_explicit(&worker->link.stop, memory_order_acquire);
 
         turn(worker);
-        if (is_last) {
+        if (is_last && !worker->has_more_commands) {
             return;
         }
         bits = net_udp_wait(worker->net, wait_time_ns(worker));

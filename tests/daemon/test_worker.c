@@ -338,6 +338,29 @@ static void worker__a_long_steady_run__allocates_nothing(void **state)
                   (unsigned long long)snapshot->core.deliveries_sent);
 }
 
+/* More commands than one turn takes, the order to tell the members among them. */
+static void worker__stopped_with_many_commands_waiting__carries_out_all(void **state)
+{
+    const struct command drain = {.type = COMMAND_DRAIN, .reason = REASON_SHUTDOWN};
+    const uint8_t seed[32] = {7};
+    struct addr relay = addr_ipv4(127, 0, 0, 1, 0);
+    struct worker *worker = NULL;
+    struct link *link;
+
+    (void)state;
+    assert_int_equal(worker_create(&LIMITS, open_net(&relay), seed, os_clock_ns(), &worker),
+                     RESULT_OK);
+    link = worker_link(worker);
+    link->wake_control = wake_nobody;
+    while (queue_push(link->commands, &drain)) {
+    }
+    assert_int_equal(queue_space(link->commands), 0);
+    atomic_store(&link->stop, true);
+    worker_run(worker);
+    assert_int_equal(queue_space(link->commands), WORKER_COMMANDS);
+    worker_destroy(worker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +368,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(worker__a_long_steady_run__allocates_nothing, set_up,
                                         tear_down),
+        cmocka_unit_test(worker__stopped_with_many_commands_waiting__carries_out_all),
     };
 
     setvbuf(stdout, NULL, _IONBF, 0);
