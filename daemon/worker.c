@@ -224,6 +224,10 @@ static uint64_t wait_time_ns(struct worker *worker)
     if (worker->has_more_commands) {
         return 0;
     }
+    if (!core_can_act(worker->core)) {
+        /* What is due would only come due again until there is room for its events. */
+        return BLOCKED_WAIT_NS;
+    }
     if (deadline_ns != UINT64_MAX) {
         const uint64_t now_ns = os_clock_ns();
 
