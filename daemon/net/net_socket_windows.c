@@ -91,13 +91,15 @@ int net_option_apply(struct net_system *system, SOCKET socket, uint8_t family,
     const unsigned column = family == ADDR_FAMILY_IPV6;
     const int level = option->level[column];
     const int name = option->option[column];
-    int value = (int)(option->value << option->shift);
+    int value = 0;
     int error = 0;
 
     granted->granted = NET_SETTING_DEFAULT;
-    if (option->value != NET_SETTING_DEFAULT &&
-        system->setsockopt(system, socket, level, name, &value, sizeof(value)) != 0) {
-        error = WSAGetLastError();
+    if (option->value != NET_SETTING_DEFAULT) {
+        value = (int)(option->value << option->shift);
+        if (system->setsockopt(system, socket, level, name, &value, sizeof(value)) != 0) {
+            error = WSAGetLastError();
+        }
     }
     /* Zero first: some options write one byte only. */
     value = 0;
