@@ -6,6 +6,7 @@
 #include "daemon/worker.h"
 #include "daemon/worker_settings.h"
 
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,6 +138,7 @@ static int open_worker(struct server *server, const struct relay_config *config,
     }
     os_random_fill(seed, sizeof(seed));
     result = worker_create(&limits, net, seed, os_clock_ns(), &server->workers[index]);
+    sodium_memzero(seed, sizeof(seed));
     if (result != RESULT_OK) {
         net_udp_close(net);
         return fail(failure, result, EXIT_CODE_RESOURCES,
@@ -299,9 +301,10 @@ static void stop_workers(struct server *server)
 
 enum exit_code server_run(struct server *server)
 {
-    struct log_line *line = log_begin(server->log, LOG_EVENT_READY);
+    struct log_line *line;
     int result;
 
+    (void)log_begin(server->log, LOG_EVENT_READY);
     log_end(server->log);
     result = control_server_run(server->control);
     stop_workers(server);
@@ -311,7 +314,7 @@ enum exit_code server_run(struct server *server)
         log_end(server->log);
         return EXIT_CODE_FAILURE;
     }
-    line = log_begin(server->log, LOG_EVENT_STOPPED);
+    (void)log_begin(server->log, LOG_EVENT_STOPPED);
     log_end(server->log);
     return EXIT_CODE_OK;
 }

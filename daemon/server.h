@@ -30,8 +30,8 @@ struct server_failure {
 };
 
 /* Opens everything that the configuration asks for. The configuration and the secrets are copied;
- * the log is borrowed until server_close(). Returns RESULT_OK, or a negative enum result with the
- * failure told. */
+ * the log is borrowed until server_run() returns, or until server_close() where that is not called.
+ * Returns RESULT_OK, or a negative enum result with the failure told. */
 GSRELAY_CHECKED int server_open(const struct relay_config *config,
                                 const struct secret_file *secrets, struct log *log,
                                 struct server **out, struct server_failure *failure_out);
