@@ -97,3 +97,32 @@ uint64_t admission_lockout_ns(const struct admission *admission, uint32_t place_
 
     return end_ns > now_ns ? end_ns - now_ns : 0;
 }
+
+bool admission_may_guess(const struct admission *admission, uint32_t place_index, uint64_t now_ns,
+                         uint64_t *retry_ns_out)
+{
+    return rate_has(&admission->places[place_index].misses, ADMISSION_MISS_INTERVAL_NS,
+                    ADMISSION_MISS_BURST, now_ns, retry_ns_out);
+}
+
+void admission_miss(struct admission *admission, uint32_t place_index, uint64_t now_ns)
+{
+    uint64_t retry_ns = 0;
+
+    (void)rate_take(&admission->places[place_index].misses, ADMISSION_MISS_INTERVAL_NS,
+                    ADMISSION_MISS_BURST, now_ns, &retry_ns);
+}
+
+void admission_rooms_leave(struct admission *admission, uint32_t place_index, struct rate rate)
+{
+    struct rate *carried = &admission->places[place_index].rooms_created;
+
+    if (rate.full_ns > carried->full_ns) {
+        *carried = rate;
+    }
+}
+
+struct rate admission_rooms_enter(const struct admission *admission, uint32_t place_index)
+{
+    return admission->places[place_index].rooms_created;
+}

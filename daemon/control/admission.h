@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* admission.h - what one address may do: connections at a time, connections a second, failed
- * authentications.
+ * authentications, wrong join codes.
  *
  * An address is an IPv4 address or an IPv6 /64 (addr_prefix_key()). The table has a fixed number of
  * places, found by SipHash under a random key (Aumasson and Bernstein, 2012), and no place knows
@@ -21,6 +21,8 @@
 
 struct admission_place {
     struct rate accepts;
+    struct rate misses;        /* Join codes that no room has. */
+    struct rate rooms_created; /* What its ended sessions had used up. */
     uint64_t fail_window_end_ns;
     uint64_t lockout_end_ns;
     uint32_t connection_count;
@@ -32,6 +34,12 @@ struct admission {
     uint32_t place_mask;
     uint8_t key[16];
 };
+
+/* Wrong join codes of one address: this many at once, and one more each interval. Six letters are
+ * 148 million codes; without this bound a thousand rooms would be found by trying within minutes.
+ */
+#define ADMISSION_MISS_BURST       30u
+#define ADMISSION_MISS_INTERVAL_NS UINT64_C(1000000000)
 
 /* What is told to someone who is not let in. */
 struct admission_answer {
@@ -61,5 +69,17 @@ bool admission_fail(struct admission *admission, uint32_t place,
 /* How long the place is still locked out; 0 = it is not. A connection that was accepted before the
  * lockout began must not authenticate in it either. */
 uint64_t admission_lockout_ns(const struct admission *admission, uint32_t place, uint64_t now_ns);
+
+/* Whether a join code may be tried; false with the time until it may. */
+bool admission_may_guess(const struct admission *admission, uint32_t place, uint64_t now_ns,
+                         uint64_t *retry_ns_out);
+
+/* A join code was wrong. */
+void admission_miss(struct admission *admission, uint32_t place, uint64_t now_ns);
+
+/* A session of this address has ended, and a new one begins: what the one has used up of its rate
+ * of rooms counts for the other, or ending a session would be the way round the limit. */
+void admission_rooms_leave(struct admission *admission, uint32_t place, struct rate rate);
+struct rate admission_rooms_enter(const struct admission *admission, uint32_t place);
 
 #endif

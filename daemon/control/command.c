@@ -232,8 +232,14 @@ static struct refusal run_join(struct request *request)
     if (!ticket_allows_join(&request->session->ticket, code, (size_t)size)) {
         return refuse(REASON_NOT_PERMITTED);
     }
+    struct refusal guessed = {.reason = REASON_JOIN_RATE, .limit = ADMISSION_MISS_BURST};
+    if (!admission_may_guess(&control->admission, request->session->place, control->now_ns,
+                             &guessed.retry_ns)) {
+        return guessed;
+    }
     uint32_t found = room_table_find(&control->rooms, code, (size_t)size);
     if (found == ROOM_NONE || control->rooms.entries[found].is_pending) {
+        admission_miss(&control->admission, request->session->place, control->now_ns);
         return refuse(REASON_NO_SUCH_ROOM);
     }
     const struct room_entry *entry = &control->rooms.entries[found];

@@ -57,6 +57,7 @@ void control_session_end(struct control *control, uint32_t index, enum reason re
     }
     control_log_add(control, CONTROL_LOG_EVENT_SESSION_CLOSED, peer, index)->reason = reason;
     control->counters.ended[reason]++;
+    admission_rooms_leave(&control->admission, session->place, session->rooms_created);
     deadlines_set(&control->session_deadlines, index, DEADLINE_NEVER);
     session_end(&control->sessions, index, reason);
     if (connection != SESSION_NONE) {

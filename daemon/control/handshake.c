@@ -241,6 +241,19 @@ static void send_welcome(struct control *control, uint32_t index, uint32_t reque
     sodium_memzero(&message, sizeof(message));
 }
 
+static void refuse_start(struct control *control, uint32_t index, uint32_t request, bool is_resume)
+{
+    struct refusal refusal = {.reason = REASON_NO_SUCH_SESSION};
+
+    if (!is_resume) {
+        refusal = (struct refusal){.reason = REASON_CLIENTS_LIMIT,
+                                   .limit = control->limits.sessions_max,
+                                   .retry_ns = BUSY_RETRY_NS};
+    }
+    command_refuse(control, index, request, CONTROL_START, &refusal);
+    control_connection_close(control, index, refusal.reason, false);
+}
+
 void handshake_start(struct control *control, uint32_t index, const struct control_message *message)
 {
     struct connection *connection = &control->connections[index];
@@ -253,26 +266,19 @@ void handshake_start(struct control *control, uint32_t index, const struct contr
     connection_state_set(connection, CONNECTION_OPEN);
     connection->session = session;
     if (session == SESSION_NONE) {
-        struct refusal refusal = {.reason = REASON_NO_SUCH_SESSION};
-        if (!is_resumed) {
-            refusal = (struct refusal){.reason = REASON_CLIENTS_LIMIT,
-                                       .limit = control->limits.sessions_max,
-                                       .retry_ns = BUSY_RETRY_NS};
-        }
-        command_refuse(control, index, message->request, CONTROL_START, &refusal);
-        control_connection_close(control, index, refusal.reason, false);
+        refuse_start(control, index, message->request, is_resumed);
         return;
     }
-    if (!is_resumed) {
-        memcpy(key, control->sessions.sessions[session].key_current, sizeof(key));
-    }
-    (void)control_log_add(
-        control, is_resumed ? CONTROL_LOG_EVENT_SESSION_RESUMED : CONTROL_LOG_EVENT_SESSION_OPENED,
-        connection, session);
+    control->sessions.sessions[session].place = connection->place;
     if (is_resumed) {
         control->counters.sessions_resumed++;
+        (void)control_log_add(control, CONTROL_LOG_EVENT_SESSION_RESUMED, connection, session);
     } else {
+        struct session *opened = &control->sessions.sessions[session];
+        opened->rooms_created = admission_rooms_enter(&control->admission, connection->place);
+        memcpy(key, opened->key_current, sizeof(key));
         control->counters.sessions_opened++;
+        (void)control_log_add(control, CONTROL_LOG_EVENT_SESSION_OPENED, connection, session);
     }
     send_welcome(control, index, message->request, key, is_resumed);
     sodium_memzero(key, sizeof(key));

@@ -3,18 +3,27 @@
 
 #include <assert.h>
 
+bool rate_has(const struct rate *rate, uint64_t interval_ns, uint32_t burst, uint64_t now_ns,
+              uint64_t *retry_ns_out)
+{
+    assert(burst >= 1);
+    uint64_t debt_ns = rate->full_ns > now_ns ? rate->full_ns - now_ns : 0;
+    uint64_t depth_ns = interval_ns * (burst - 1);
+
+    if (debt_ns > depth_ns) {
+        *retry_ns_out = debt_ns - depth_ns;
+        return false;
+    }
+    return true;
+}
+
 bool rate_take(struct rate *rate, uint64_t interval_ns, uint32_t burst, uint64_t now_ns,
                uint64_t *retry_ns_out)
 {
-    assert(burst >= 1);
-    uint64_t full_ns = rate->full_ns > now_ns ? rate->full_ns : now_ns;
-    uint64_t depth_ns = interval_ns * (burst - 1);
-
-    if (full_ns - now_ns > depth_ns) {
-        *retry_ns_out = full_ns - now_ns - depth_ns;
+    if (!rate_has(rate, interval_ns, burst, now_ns, retry_ns_out)) {
         return false;
     }
-    rate->full_ns = full_ns + interval_ns;
+    rate->full_ns = (rate->full_ns > now_ns ? rate->full_ns : now_ns) + interval_ns;
     return true;
 }
 

@@ -19,6 +19,10 @@ struct rate {
 bool rate_take(struct rate *rate, uint64_t interval_ns, uint32_t burst, uint64_t now_ns,
                uint64_t *retry_ns_out);
 
+/* Whether rate_take() would give one now; takes nothing. */
+bool rate_has(const struct rate *rate, uint64_t interval_ns, uint32_t burst, uint64_t now_ns,
+              uint64_t *retry_ns_out);
+
 /* The interval of `count` tokens in `period_ns`; count is at least 1. */
 uint64_t rate_interval(uint64_t count, uint64_t period_ns);
 

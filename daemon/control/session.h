@@ -71,6 +71,7 @@ struct session {
     struct ticket ticket; /* What its client may do; no client id in open mode. */
     struct membership membership;
     struct rate rooms_created;
+    uint32_t place; /* Of its last connection, in the admission table. */
     struct session_request requests[CONTROL_REQUESTS_MAX];
     uint32_t request_count;
     uint32_t request_serial;

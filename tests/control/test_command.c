@@ -190,6 +190,26 @@ static void create__rate_used_up__is_refused_until_it_refills(void **state)
     (void)bench_create(bench, 0);
 }
 
+static void create__rate_used_up__a_new_session_does_not_help(void **state)
+{
+    (void)state;
+    struct control_limits limits = bench_limits();
+    limits.rooms_created_per_minute = 6;
+    limits.rooms_created_burst = 2;
+    open_with(&limits);
+    for (int i = 0; i < 2; i++) {
+        bench_login(bench, 0);
+        (void)bench_create(bench, 0);
+        (void)bench_send_type(bench, 0, CONTROL_BYE);
+        (void)bench_expect(bench, 0, CONTROL_OK);
+    }
+    bench_login(bench, 0);
+    send_create(0, (struct control_create){.tick_us = 0});
+    (void)bench_expect_error(bench, 0, REASON_ROOM_RATE);
+    bench_login(bench, 1); /* Another address. */
+    (void)bench_create(bench, 1);
+}
+
 static void create__all_rooms_in_use__is_refused(void **state)
 {
     (void)state;
@@ -290,6 +310,37 @@ static void join__refusals__name_their_reason(void **state)
     (void)bench_expect_error(bench, 1, REASON_ALREADY_IN_ROOM);
     assert_int_equal(bench_logged(bench, CONTROL_LOG_EVENT_REQUEST_REFUSED, REASON_ROOM_FULL), 1);
     assert_int_equal(bench_counters(bench).refused[REASON_BAD_CODE], 2);
+}
+
+static void join__guessing_codes__is_slowed_down_for_the_whole_address(void **state)
+{
+    (void)state;
+    struct addr peer = addr_ipv4(10, 0, 0, 0, 4001); /* That of client 0. */
+    static const uint8_t no_key[NOISE_KEY_SIZE];
+    struct hello_answer answer;
+    bench_login(bench, 0);
+    for (int i = 0; i < 30; i++) {
+        send_join(0, "KKKKKK");
+        (void)bench_expect_error(bench, 0, REASON_NO_SUCH_ROOM);
+    }
+    send_join(0, "KKKKKK");
+    assert_int_equal(bench_expect_error(bench, 0, REASON_JOIN_RATE).error.retry_ms, 1000);
+    /* A right one would not be told apart, nor does another session help. */
+    bench_login(bench, 1);
+    struct control_membership room = bench_create(bench, 1);
+    char code[JOIN_CODE_TEXT_SIZE];
+    strncpy(code, code_text(&room), sizeof(code));
+    (void)bench_connect_from(bench, 2, &peer);
+    bench_hello(bench, 2, HELLO_OPEN, NULL, 0, no_key);
+    assert_true(bench_accept(bench, 2, &answer));
+    (void)bench_send_type(bench, 2, CONTROL_START);
+    (void)bench_expect(bench, 2, CONTROL_WELCOME);
+    send_join(2, code);
+    (void)bench_expect_error(bench, 2, REASON_JOIN_RATE);
+    bench_login(bench, 3);
+    (void)bench_join(bench, 3, code);
+    bench_advance(bench, SECOND_NS);
+    (void)bench_join(bench, 2, code);
 }
 
 static void leave__member__others_are_told_and_a_new_room_is_possible(void **state)
@@ -520,11 +571,13 @@ int main(void)
         TEST(create__second_room__goes_to_the_worker_with_fewer),
         TEST(create__values_out_of_range__are_refused_with_the_limit),
         TEST(create__rate_used_up__is_refused_until_it_refills),
+        TEST(create__rate_used_up__a_new_session_does_not_help),
         TEST(create__all_rooms_in_use__is_refused),
         TEST(create__worker_refuses__leaves_no_room_behind),
         TEST(join__code_of_a_room__both_are_told),
         TEST(join__code_as_people_type_it__is_understood),
         TEST(join__refusals__name_their_reason),
+        TEST(join__guessing_codes__is_slowed_down_for_the_whole_address),
         TEST(leave__member__others_are_told_and_a_new_room_is_possible),
         TEST(leave_then_create__pipelined__are_carried_out_in_order),
         TEST(host_verbs__by_the_host__are_announced),
