@@ -256,7 +256,7 @@ static void take(const struct packing *packing, uint32_t id, const struct member
 
 struct shared_body {
     uint8_t *room;
-    size_t size;
+    struct record_writer writer;
     unsigned records;
     uint8_t own[CORE_MEMBERS_MAX]; /* Records in it by who sent them. */
 };
@@ -273,15 +273,35 @@ static size_t body_capacity(const struct core *core)
     return core->limits.max_datagram - DATAGRAM_OVERHEAD;
 }
 
-static void begin_shared_body(struct packing *packing, struct shared *shared,
-                              struct record_writer *writer)
+static struct shared_body *begin_shared_body(struct packing *packing, struct shared *shared)
 {
     struct shared_body *body = &shared->bodies[shared->body_count++];
 
     memset(body, 0, sizeof(*body));
     body->room = batch_body(&packing->core->batch);
-    record_writer_init(writer, RECORD_DOWN, body->room + DATAGRAM_HEAD_SIZE,
+    record_writer_init(&body->writer, RECORD_DOWN, body->room + DATAGRAM_HEAD_SIZE,
                        body_capacity(packing->core));
+    return body;
+}
+
+/* Makes all bodies but the last as long as the longest of them, where little is missing. */
+static void even_out(struct shared *shared)
+{
+    size_t longest = 0;
+
+    for (unsigned index = 0; index + 1 < shared->body_count; index++) {
+        const size_t size = shared->bodies[index].writer.size;
+
+        longest = size > longest ? size : longest;
+    }
+    for (unsigned index = 0; index + 1 < shared->body_count; index++) {
+        struct record_writer *writer = &shared->bodies[index].writer;
+        const size_t missing = longest - writer->size;
+
+        if (missing >= RECORD_HEAD_SIZE && missing * PADDING_PART_MAX <= writer->size) {
+            (void)record_write_padding(writer, longest);
+        }
+    }
 }
 
 /* Packs what the group waits for into as many bodies as one member may get at a time. Returns false
@@ -292,7 +312,7 @@ static bool build_shared(struct packing *packing, const struct member_set *group
     const struct batch *batch = &packing->core->batch;
     const unsigned bodies_max =
         batch->capacity < SHARED_BODIES_MAX ? batch->capacity : SHARED_BODIES_MAX;
-    struct record_writer writer = {0};
+    struct shared_body *body = NULL;
     struct walk walk = walk_begin(packing);
     uint32_t id = 0;
 
@@ -300,31 +320,30 @@ static bool build_shared(struct packing *packing, const struct member_set *group
     shared->id_count = 0;
     while (walk_next(packing, &walk, &id)) {
         const struct item item = item_of(packing, id);
-        struct shared_body *body = NULL;
 
         if (!is_common(&item, group)) {
             continue;
         }
-        if (shared->body_count == 0 || !record_write(&writer, &item.record)) {
+        if (body == NULL || !record_write(&body->writer, &item.record)) {
             if (shared->body_count == bodies_max) {
                 break;
             }
-            if (batch_left(batch) <= shared->body_count) {
+            if (batch->capacity - batch->count <= shared->body_count ||
+                batch->bodies == OUTPUTS_MAX) {
                 return false;
             }
-            begin_shared_body(packing, shared, &writer);
-            if (!record_write(&writer, &item.record)) {
+            body = begin_shared_body(packing, shared);
+            if (!record_write(&body->writer, &item.record)) {
                 assert(false && "a record was admitted that fits no datagram");
             }
         }
-        body = &shared->bodies[shared->body_count - 1];
-        body->size = writer.size;
         body->records++;
         if (item.owner != MEMBER_NONE) {
             body->own[item.owner]++;
         }
         shared->ids[shared->id_count++] = id;
     }
+    even_out(shared);
     return true;
 }
 
@@ -352,7 +371,7 @@ static bool send_shared(struct packing *packing, const struct member_set *group)
 
             if (body->own[member] < body->records) {
                 batch_add(core, slot, &core->slots[slot].path, DATAGRAM_DATA, body->room,
-                          body->size, body->records - body->own[member]);
+                          body->writer.size, body->records - body->own[member]);
             }
         }
     }

@@ -13,8 +13,10 @@
  * Members that wait for the same records, apart from their own, share the packed bodies; only head
  * and tag are made for each. A shared body may hold a receiver's own records, which the client
  * drops; that is done where they are at most a quarter of it. Everyone else gets a body of their
- * own. Order in a body: retained records for who has never had them, then stream 0 as it came, then
- * the newest states, beginning where the rotor stands.
+ * own. Bodies that leave together are made equally long where a little padding does it, so that
+ * they can leave as one segmented send (udp(7), UDP_SEGMENT). Order in a body: retained records for
+ * who has never had them, then stream 0 as it came, then the newest states, beginning where the
+ * rotor stands.
  *
  * No position is kept between calls: who was served no longer waits, so a room that does not fit
  * the outputs of one call is simply packed again for the rest.
@@ -23,6 +25,7 @@
 #define OUTPUTS_MAX         64
 #define SHARED_BODIES_MAX   16
 #define SHARED_OWN_PART_MAX 4 /* A receiver's own records are at most 1/4 of a shared body. */
+#define PADDING_PART_MAX    8 /* Padding adds at most 1/8 to a body. */
 
 /* What core_output_done() has to know about an output. */
 struct batch_note {

@@ -231,6 +231,30 @@ static void retained__late_joiner__gets_the_newest_of_each_first(void **state)
     fixture_close(&world.f);
 }
 
+static void retained__two_late_joiners_at_once__both_get_it_before_anything_live(void **state)
+{
+    const struct relay_limits limits = fixture_limits();
+    struct world world;
+    struct client late[2];
+    (void)state;
+
+    open_world(&world, &limits);
+    client_send_record(&world.f, &world.a, MEMBER_ALL, 7, true, "kept", 4);
+    flush(&world);
+    for (unsigned number = 0; number < 2; number++) {
+        client_join(&world.f, &late[number], 4 + number, &world.a);
+        client_bind(&world.f, &late[number]);
+    }
+    client_send_record(&world.f, &world.b, MEMBER_ALL, 0, false, "live", 4);
+    flush(&world);
+    for (unsigned number = 0; number < 2; number++) {
+        assert_int_equal(client_records(&world.f, &late[number], world.records), 2);
+        assert_true(world.records[0].is_retained);
+        assert_memory_equal(world.records[1].payload, "live", 4);
+    }
+    fixture_close(&world.f);
+}
+
 static void retained__not_retained_any_more_or_sender_left__is_forgotten(void **state)
 {
     const struct relay_limits limits = fixture_limits();
@@ -309,6 +333,7 @@ int main(void)
         cmocka_unit_test(ordered__sender_leaves_before_the_tick__still_arrives),
         cmocka_unit_test(receiver__leaves_while_records_wait__is_counted),
         cmocka_unit_test(retained__late_joiner__gets_the_newest_of_each_first),
+        cmocka_unit_test(retained__two_late_joiners_at_once__both_get_it_before_anything_live),
         cmocka_unit_test(retained__not_retained_any_more_or_sender_left__is_forgotten),
         cmocka_unit_test(retained__alone_in_the_room__waits_for_who_comes),
         cmocka_unit_test(retained__beyond_the_bound__is_relayed_live),

@@ -138,6 +138,32 @@ static void room__more_than_a_round_of_bodies__serves_everyone_in_rounds(void **
     close_world(world);
 }
 
+static void bodies__of_uneven_records__are_made_equally_long(void **state)
+{
+    struct world *world = open_world(24, TICK_US);
+    (void)state;
+
+    for (unsigned number = 0; number < 24; number++) {
+        client_send_record(&world->f, &world->clients[number], MEMBER_ALL, 1, false, world->payload,
+                           150 + number * 41 % 100);
+    }
+    flush(world);
+    for (unsigned number = 0; number < 24; number++) {
+        const struct client *client = &world->clients[number];
+        const unsigned count = client_count(&world->f, client, DATAGRAM_DATA);
+
+        assert_int_equal(client_records(&world->f, client, world->records), 23);
+        assert_true(count >= 3);
+        for (unsigned index = 1; index + 1 < count; index++) {
+            assert_int_equal(client_find(&world->f, client, DATAGRAM_DATA, index)->size,
+                             client_find(&world->f, client, DATAGRAM_DATA, 0)->size);
+        }
+        assert_true(client_find(&world->f, client, DATAGRAM_DATA, count - 1)->size <=
+                    client_find(&world->f, client, DATAGRAM_DATA, 0)->size);
+    }
+    close_world(world);
+}
+
 static void pair__each_sends__gets_no_record_of_its_own(void **state)
 {
     struct world *world = open_world(2, 0);
@@ -262,17 +288,50 @@ static void tick__rooms_with_one__flush_at_their_phase_and_only_when_something_w
     close_world(world);
 }
 
+static void room__opened_anew_while_listed__keeps_its_own_tick(void **state)
+{
+    struct relay_limits limits = fixture_limits();
+    struct fixture f;
+    struct client a;
+    struct client b;
+    const struct command drain = {.type = COMMAND_DRAIN, .reason = REASON_SHUTDOWN};
+    (void)state;
+
+    limits.rooms_max = 1;
+    fixture_open(&f, &limits);
+    client_create(&f, &a, 1, 0);
+    client_join(&f, &b, 2, &a);
+    client_bind(&f, &b);
+    client_send_record(&f, &a, MEMBER_ALL, 1, false, "x", 1);
+    fixture_command(&f, &drain);
+    client_create(&f, &a, 3, TICK_US);
+    client_join(&f, &b, 4, &a);
+    /* Bound by hand: client_bind() would empty the list. */
+    member_set_add(&f.core->rooms[0].bound, 1);
+    slot_bind(f.core, b.slot.index);
+    f.core->slots[b.slot.index].path = b.path;
+    client_send_record(&f, &a, MEMBER_ALL, 1, false, "y", 1);
+    fixture_flush(&f);
+    assert_int_equal(client_count(&f, &b, DATAGRAM_DATA), 0);
+    f.now_ns += TICK_US * UINT64_C(1000);
+    fixture_flush(&f);
+    assert_int_equal(client_count(&f, &b, DATAGRAM_DATA), 1);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(room__all_send__share_bodies),
         cmocka_unit_test(room__any_capacity__serves_the_same),
         cmocka_unit_test(room__more_than_a_round_of_bodies__serves_everyone_in_rounds),
+        cmocka_unit_test(bodies__of_uneven_records__are_made_equally_long),
         cmocka_unit_test(pair__each_sends__gets_no_record_of_its_own),
         cmocka_unit_test(host_and_players__different_sets__share_where_they_are_equal),
         cmocka_unit_test(body__full__is_split_at_records_and_at_64),
         cmocka_unit_test(rotor__over_flushes__lets_each_cell_come_first),
         cmocka_unit_test(output__that_fails__loses_its_records_and_counts_them),
+        cmocka_unit_test(room__opened_anew_while_listed__keeps_its_own_tick),
         cmocka_unit_test(tick__rooms_with_one__flush_at_their_phase_and_only_when_something_waits),
     };
 

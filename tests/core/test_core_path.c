@@ -213,6 +213,7 @@ static void ping__from_a_new_address__gets_a_challenge_and_no_pong(void **state)
 static void late_sequence__from_a_new_address__is_relayed_but_not_challenged(void **state)
 {
     static const uint8_t body[] = {0xFF, 0xFF, 1, 0, 3, 'a', 'b', 'c'};
+    static const uint8_t bind[BODY_BIND_SIZE] = {0};
     const struct relay_limits limits = fixture_limits();
     struct world world;
     const struct path moved = fixture_path(50);
@@ -227,9 +228,13 @@ static void late_sequence__from_a_new_address__is_relayed_but_not_challenged(voi
     fixture_settle(&world.f);
     fixture_forget(&world.f);
     client_send_raw(&world.f, &moved, bytes, size);
+    /* Nor is a BIND that was overtaken. */
+    size = client_seal(&world.a, DATAGRAM_BIND, world.a.sequence - 2, bind, sizeof(bind), bytes);
+    client_send_raw(&world.f, &moved, bytes, size);
     fixture_settle(&world.f);
     assert_int_equal(world.f.sent_count, 1);
     assert_int_equal(client_count(&world.f, &world.b, DATAGRAM_DATA), 1);
+    assert_int_equal(fixture_counters(&world.f).datagrams_handled[DATAGRAM_BIND], 3);
     fixture_close(&world.f);
 }
 
@@ -351,6 +356,17 @@ static void rebind_rule__port_or_never__holds(void **state)
     core_set_limits(world.f.core, &world.f.limits);
     send_bind(&world, &world.a, &world.a.path);
     assert_int_equal(fixture_dropped(&world.f, REASON_ADDRESS_REFUSED), 2);
+    /* A challenge that was sent before the rule changed is worth nothing after. */
+    world.f.limits.rebind = REBIND_ANY;
+    core_set_limits(world.f.core, &world.f.limits);
+    fixture_forget(&world.f);
+    send_bind(&world, &world.a, &other);
+    fixture_settle(&world.f);
+    world.f.limits.rebind = REBIND_PORT;
+    core_set_limits(world.f.core, &world.f.limits);
+    confirm_from(&world, &world.a, &other);
+    assert_int_equal(fixture_dropped(&world.f, REASON_ADDRESS_REFUSED), 3);
+    assert_true(receives_at(&world, &port));
     fixture_close(&world.f);
 }
 
