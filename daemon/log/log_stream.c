@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/log/log_stream.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,8 +181,7 @@ int log_stream_open(log_stream_write *write, void *context, size_t ring_bytes, s
 static int write_stderr(void *context, const char *bytes, size_t size)
 {
     (void)context;
-    size_t written = fwrite(bytes, 1, size, stderr);
-    return fflush(stderr) == 0 && written == size ? 0 : -1;
+    return os_stderr_write(bytes, size);
 }
 
 int log_stderr_open(struct log_sink *out)

@@ -116,6 +116,10 @@ OS_CHECKED FILE *os_file_open_read(const char *path);
  * UTF-8, which the C library cannot. For one thread; do not mix with stdin of stdio. */
 OS_CHECKED int os_stdin_read(char *out, size_t size);
 
+/* Writes all bytes to standard error, waiting if need be; -1 when it takes no more. It goes past
+ * stdio: the lock on the stream that a hanging write would keep is one that exit() waits for. */
+OS_CHECKED int os_stderr_write(const char *bytes, size_t size);
+
 /* The folder of the running program, without a separator at its end. -1 when it does not fit. */
 OS_CHECKED int os_path_program_dir(char *out, size_t size);
 

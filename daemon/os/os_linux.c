@@ -2,6 +2,7 @@
 #include "daemon/os/os.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -121,6 +122,30 @@ int os_stdin_read(char *out, size_t size)
         got = read(STDIN_FILENO, out, size);
     } while (got < 0 && errno == EINTR);
     return (int)got;
+}
+
+/* Whoever shares the terminal with us may have made it non-blocking. */
+static bool wait_until_writable(void)
+{
+    struct pollfd error_stream = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    return poll(&error_stream, 1, -1) >= 0 || errno == EINTR;
+}
+
+int os_stderr_write(const char *bytes, size_t size)
+{
+    while (size > 0) {
+        const ssize_t written = write(STDERR_FILENO, bytes, size);
+
+        if (written > 0) {
+            bytes += written;
+            size -= (size_t)written;
+        } else if (written == 0 ||
+                   (errno != EINTR && (errno != EAGAIN || !wait_until_writable()))) {
+            return -1;
+        }
+    }
+    return 0;
 }
 
 int os_path_program_dir(char *out, size_t size)

@@ -189,6 +189,26 @@ int os_stdin_read(char *out, size_t size)
     return (int)got;
 }
 
+int os_stderr_write(const char *bytes, size_t size)
+{
+    const HANDLE error_stream = GetStdHandle(STD_ERROR_HANDLE);
+
+    if (error_stream == NULL || error_stream == INVALID_HANDLE_VALUE) {
+        return -1;
+    }
+    while (size > 0) {
+        const DWORD step = size > 0x10000u ? 0x10000u : (DWORD)size;
+        DWORD written = 0;
+
+        if (!WriteFile(error_stream, bytes, step, &written, NULL) || written == 0) {
+            return -1;
+        }
+        bytes += written;
+        size -= written;
+    }
+    return 0;
+}
+
 int os_path_program_dir(char *out, size_t size)
 {
     wchar_t path[OS_PATH_SIZE];
