@@ -61,12 +61,12 @@ enum link_state {
 struct link {
     enum link_state state;
     enum link_state after_close; /* LINK_IDLE or LINK_PAUSE. */
-    bool has_tcp;         /* From the caller's reporting a connection until its end. */
-    bool is_reconnecting; /* There was a session since gsrelay_connect(). */
-    enum hello_mode mode; /* Of this attempt. */
-    uint64_t due_ns;      /* PAUSE: the next try. DIALLING to STARTING: the deadline. */
-    uint64_t lost_ns;     /* When the session lost its connection. */
-    uint32_t attempts;    /* Failed tries since the last good connection. */
+    bool has_tcp;                /* From the caller's reporting a connection until its end. */
+    bool is_reconnecting;        /* There was a session since gsrelay_connect(). */
+    enum hello_mode mode;        /* Of this attempt. */
+    uint64_t due_ns;             /* PAUSE: the next try. DIALLING to STARTING: the deadline. */
+    uint64_t lost_ns;            /* When the session lost its connection. */
+    uint32_t attempts;           /* Failed tries since the last good connection. */
 
     struct noise_handshake handshake;
     struct noise_cipher cipher_up;

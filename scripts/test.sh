@@ -94,7 +94,7 @@ test_all() {
     # shellcheck disable=SC2086
     [ $# -gt 0 ] || set -- $test_steps
     setup_linux
-    need_packages binutils valgrind
+    need_packages binutils valgrind pkg-config g++
     # Kernels that scatter a program's memory widely are more than gcc 12's sanitizers can take.
     fixed_layout=
     if setarch -R true 2>/dev/null; then
