@@ -168,6 +168,19 @@ static void forget_age(struct core *core, uint32_t index, unsigned member)
     memmove(ages + position, ages + position + 1, room->member_count - position - 1);
 }
 
+/* What the leaver has said on stream 0 should be there before the news that it has left: the room
+ * does not wait for its tick. */
+static void flush_ordered(struct core *core, uint32_t index)
+{
+    struct room *room = &core->rooms[index];
+
+    if (room->flush == FLUSH_TIMED && room->ring_waiting != 0) {
+        timer_clear(&core->flush_timers, index);
+        room->flush = FLUSH_QUEUED;
+        place_list_append(&core->dirty, index);
+    }
+}
+
 struct room_change room_remove(struct core *core, uint32_t index, unsigned member, uint64_t now_ns)
 {
     struct room *room = &core->rooms[index];
@@ -185,6 +198,7 @@ struct room_change room_remove(struct core *core, uint32_t index, unsigned membe
         room_set_host(core, index, room_member_by_age(core, index, 0));
         change.has_new_host = true;
     }
+    flush_ordered(core, index);
     room_set_timer(core, index);
     return change;
 }

@@ -168,9 +168,9 @@ static void ordered__sender_leaves_before_the_tick__still_arrives(void **state)
     command = client_command(&world.b, COMMAND_LEAVE);
     fixture_command(&world.f, &command);
     assert_int_equal(fixture_dropped(&world.f, REASON_SENDER_LEFT), 2);
-    /* Who takes the place is another member. */
+    /* Who takes the place is another member. The tick is not waited for. */
     client_join(&world.f, &world.b, 9, &world.a);
-    flush(&world);
+    fixture_flush(&world.f);
     assert_int_equal(client_records(&world.f, &world.a, world.records), 1);
     assert_memory_equal(world.records[0].payload, "last words", 10);
     fixture_close(&world.f);
