@@ -17,6 +17,17 @@ static struct config config;
 static struct config_report report;
 static struct secret_file secrets;
 
+/* A full disk may have lost the answer, and a key that was never stored must not look like one that
+ * was. */
+static int end_answer(void)
+{
+    if (fflush(stdout) == 0 && ferror(stdout) == 0) {
+        return EXIT_CODE_OK;
+    }
+    (void)fprintf(stderr, "gsrelayd: standard output did not take all that was written to it\n");
+    return EXIT_CODE_FAILURE;
+}
+
 static int print_key(void)
 {
     uint8_t bytes[SECRET_SIZE];
@@ -33,7 +44,7 @@ static int print_key(void)
     (void)fputs(line, stdout);
     sodium_memzero(bytes, sizeof(bytes));
     sodium_memzero(line, sizeof(line));
-    return EXIT_CODE_OK;
+    return end_answer();
 }
 
 /* Reads and checks everything that can be checked without opening a socket. */
@@ -57,31 +68,28 @@ static int load(const struct options *options)
 
 static int act(const struct options *options)
 {
-    enum exit_code code;
-
     if (load(options) != RESULT_OK) {
         (void)fprintf(stderr, "gsrelayd: nothing was started\n");
         return EXIT_CODE_CONFIG;
     }
     if (options->action == OPTIONS_DUMP_CONFIG) {
         config_dump(&config, config_write_file, stdout);
-        return EXIT_CODE_OK;
+        return end_answer();
     }
     if (options->action == OPTIONS_CHECK_CONFIG) {
         (void)printf("%s: good; at most %llu MiB of tables\n",
                      config.path[0] != '\0' ? config.path : "built-in defaults",
                      (unsigned long long)(server_memory(&config.values) >> 20));
-        return EXIT_CODE_OK;
+        return end_answer();
     }
-    code = service_run_console(&config, &secrets);
-    secret_file_wipe(&secrets);
-    return (int)code;
+    return (int)service_run_console(&config, &secrets);
 }
 
 int program_main(int argc, char **argv)
 {
     static struct options options;
     char error[OPTIONS_ERROR_SIZE];
+    int code;
 
     if (sodium_init() < 0) {
         (void)fprintf(stderr, "gsrelayd: the cryptographic library refuses to start\n");
@@ -94,19 +102,21 @@ int program_main(int argc, char **argv)
     switch (options.action) {
     case OPTIONS_HELP:
         (void)fputs(options_help(), stdout);
-        return EXIT_CODE_OK;
+        return end_answer();
     case OPTIONS_VERSION:
         (void)puts("gsrelayd " GSRELAY_VERSION);
-        return EXIT_CODE_OK;
+        return end_answer();
     case OPTIONS_GENKEY:
         return print_key();
     case OPTIONS_DUMP_DEFAULTS:
         config_dump_defaults(config_write_file, stdout);
-        return EXIT_CODE_OK;
+        return end_answer();
     case OPTIONS_RUN:
     case OPTIONS_CHECK_CONFIG:
     case OPTIONS_DUMP_CONFIG:
         break;
     }
-    return act(&options);
+    code = act(&options);
+    secret_file_wipe(&secrets);
+    return code;
 }

@@ -27,6 +27,11 @@ else
 fi
 expect_code 0 "the shipped relay.ini" --check-config --config "$shipped_ini"
 expect_code 0 "--genkey" --genkey
+if program "$daemon" --genkey </dev/null >/dev/full 2>/dev/null; then
+    fail "--genkey on a full disk claims that the key was written"
+else
+    pass "--genkey on a full disk fails"
+fi
 expect_code 0 "--dump-config" --dump-config --set udp.port=7000
 expect_text out.txt "7000" "what was set is in the dump"
 
