@@ -145,6 +145,8 @@ static bool give_input(struct gsrelay_client *client)
     return sockets->input_start == sockets->input_size;
 }
 
+static void receive_udp(struct gsrelay_client *client);
+
 static void receive_tcp(struct gsrelay_client *client)
 {
     struct client_sockets *sockets = client->sockets;
@@ -157,6 +159,9 @@ static void receive_tcp(struct gsrelay_client *client)
 
         if (received == SOCKET_OS_AGAIN)
             return;
+        /* A member's last states reach us before the word that it left, and would count for
+         * nothing behind it. */
+        receive_udp(client);
         if (received <= 0) {
             lose_tcp(client, received == 0 ? REASON_CONNECTION_CLOSED : REASON_CONNECTION_LOST,
                      received == 0 ? 0 : error);

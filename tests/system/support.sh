@@ -71,6 +71,19 @@ wait_for() {
     done
 }
 
+# wait_for_line FILE : until the file has a whole line.
+wait_for_line() {
+    tries=0
+    until [ -f "$work_dir/$1" ] && [ "$(wc -l <"$work_dir/$1")" -gt 0 ]; do
+        tries=$((tries + 1))
+        if [ $tries -gt 300 ]; then
+            fail "no line came in $1"
+            return 1
+        fi
+        sleep 0.1
+    done
+}
+
 # start_daemon NAME ARGUMENT... : in the background, until it is ready. Sets pid, control and udp.
 start_daemon() {
     name=$1
