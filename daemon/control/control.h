@@ -164,7 +164,8 @@ uint64_t control_next_deadline(const struct control *control);
 void control_drain_begin(struct control *control, uint32_t deadline_ms, uint64_t now_ns);
 
 /* Ends every session with BYE shutdown and every connection when its bytes are out; each worker
- * gets a COMMAND_DRAIN. It is over when no connection is left. */
+ * gets a COMMAND_DRAIN. Connections without a session end without a word. It is over when no
+ * connection is left. */
 void control_drain_end(struct control *control, uint64_t now_ns);
 
 uint32_t control_connection_count(const struct control *control);

@@ -18,6 +18,9 @@
 /* Commands that a worker's queue had no room for are offered again this soon. */
 static const uint64_t blocked_wait_ns = UINT64_C(1000000);
 
+/* How long a stop waits for clients that were told BYE to close their ends. */
+static const uint64_t linger_wait_ns = UINT64_C(1000000000);
+
 /* How long the last counters of the workers are waited for. */
 static const uint64_t report_wait_ns = UINT64_C(1000000000);
 
@@ -385,10 +388,10 @@ static int turn(struct control_server *server, uint64_t end_ns)
     return worker_failure(server);
 }
 
+/* Every last byte is with the system and every command with its worker. */
 static bool is_drained(const struct control_server *server)
 {
-    return control_connection_count(server->control) == 0 &&
-           net_tcp_connection_count(server->net) == 0 && !server->is_blocked;
+    return control_connection_count(server->control) == 0 && !server->is_blocked;
 }
 
 /* Clients hear of the end before their connections close; how long they may take is bounded. */
@@ -407,6 +410,13 @@ static int drain(struct control_server *server)
     control_drain_end(server->control, now_ns);
     int result = turn(server, now_ns);
     while (result == RESULT_OK && !is_drained(server) && os_clock_ns() < end_ns) {
+        result = turn(server, end_ns);
+    }
+    /* Connections that we closed end when their clients close them too. To break them off sooner
+     * might cost a client its last bytes, but nobody waits long for one that does not answer. */
+    end_ns = sooner(end_ns, os_clock_ns() + linger_wait_ns);
+    while (result == RESULT_OK && net_tcp_connection_count(server->net) > 0 &&
+           os_clock_ns() < end_ns) {
         result = turn(server, end_ns);
     }
     return result;

@@ -42,10 +42,12 @@ void control_drain_end(struct control *control, uint64_t now_ns)
         }
     }
     for (uint32_t i = 0; i < control->limits.connections_max; i++) {
-        if (control->connections[i].state == CONNECTION_FIRST_FLIGHT) {
-            handshake_refuse(control, i, REASON_SHUTDOWN, CONTROL_SECOND_NS);
-        } else if (control->connections[i].state != CONNECTION_FREE) {
-            control_connection_close(control, i, REASON_SHUTDOWN, false);
+        const struct connection *connection = &control->connections[i];
+        bool is_stranger =
+            connection->state == CONNECTION_FIRST_FLIGHT || connection->state == CONNECTION_PROVING;
+        if (connection->state != CONNECTION_FREE) {
+            /* Nobody waits for the orderly end of a stranger. */
+            control_connection_close(control, i, REASON_SHUTDOWN, is_stranger);
         }
     }
     for (uint32_t i = 0; i < control->limits.worker_count; i++) {
