@@ -406,11 +406,6 @@ void command_run(struct control *control, uint32_t index, const uint8_t *bytes, 
         }
         return;
     }
-    if (message.request == 0) {
-        /* There is no request that an answer could name. */
-        control_connection_close(control, index, REASON_BAD_MESSAGE, false);
-        return;
-    }
     struct request request = {.control = control,
                               .connection = index,
                               .session_index = connection->session,

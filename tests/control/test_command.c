@@ -525,15 +525,16 @@ static void request__fields_do_not_fit__is_answered(void **state)
     assert_int_equal(bench_expect_error(bench, 0, REASON_BAD_MESSAGE).request, 6);
 }
 
-static void request__id_0__ends_the_connection(void **state)
+static void request__id_0_or_no_head__is_answered_with_id_0(void **state)
 {
     (void)state;
     bench_login(bench, 0);
     static const uint8_t ping[] = {CONTROL_PING, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8};
     write_plain(0, ping, sizeof(ping));
-    bench_pump(bench);
-    assert_int_equal(bench->clients[0].end, BENCH_CLOSED);
-    assert_int_equal(bench_counters(bench).closed[REASON_BAD_MESSAGE], 1);
+    assert_int_equal(bench_expect_error(bench, 0, REASON_BAD_MESSAGE).request, 0);
+    write_plain(0, ping, 3);
+    assert_int_equal(bench_expect_error(bench, 0, REASON_BAD_MESSAGE).request, 0);
+    assert_int_equal(bench->clients[0].end, BENCH_OPEN);
 }
 
 static void requests__above_the_rate__are_refused_with_a_retry_time(void **state)
@@ -588,7 +589,7 @@ int main(void)
         TEST(bye__member__session_and_slot_end_at_once),
         TEST(request__unknown_type__is_answered_with_its_id),
         TEST(request__fields_do_not_fit__is_answered),
-        TEST(request__id_0__ends_the_connection),
+        TEST(request__id_0_or_no_head__is_answered_with_id_0),
         TEST(requests__above_the_rate__are_refused_with_a_retry_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
