@@ -104,7 +104,7 @@ struct net_tcp_counters {
     uint64_t closed_timeout;
     uint64_t closed_error;
     uint64_t closed_by_owner;
-    uint64_t linger_expired; /* Orderly closes that had to be broken off. */
+    uint64_t linger_expired; /* Orderly closes that were broken off: by time or a newcomer. */
     uint64_t wakes;
 };
 
@@ -163,7 +163,8 @@ int net_tcp_finish(struct net_tcp *net, struct net_conn conn);
  *
  * NET_CLOSE_ORDERLY: as after net_tcp_finish(), with what the peer still sends read and thrown
  * away, so that no reset destroys our last bytes; when the peer has ended too the connection is
- * gone, and after linger_s at the latest. Until then it takes its place in the table. With linger_s
+ * gone, and after linger_s at the latest. Until then it takes its place in the table, which when
+ * that is full the longest lingering one loses to a newcomer. With linger_s
  * 0 it is closed at once: waiting bytes are lost, those the system has go out if the peer still
  * listens. NET_CLOSE_ABORT: gone at once, by a reset. Either way waiting is never needed. Returns
  * RESULT_OK or RESULT_NOT_FOUND. */

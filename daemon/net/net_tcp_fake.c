@@ -246,12 +246,32 @@ static struct tcp_conn *find_free(struct net_tcp *net)
     return NULL;
 }
 
+/* The one that has lingered longest gives its place to a newcomer. */
+static struct tcp_conn *take_lingering(struct net_tcp *net)
+{
+    struct tcp_conn *oldest = NULL;
+
+    for (uint32_t i = 0; i < net->max_connections; i++) {
+        struct tcp_conn *const conn = &net->conns[i];
+        if (conn->state == CONN_LINGERING &&
+            (oldest == NULL || conn->deadline_ns < oldest->deadline_ns)) {
+            oldest = conn;
+        }
+    }
+    if (oldest != NULL) {
+        net->counters.linger_expired++;
+        release(net, oldest, true);
+    }
+    return oldest;
+}
+
 static void accept_some(struct net_tcp *net, struct event_sink *sink)
 {
     for (uint32_t i = 0; i < net->listener_count; i++) {
         struct fake_listener *const listener = &net->listeners[i];
         while (listener->first_waiting != NULL && has_room(sink)) {
-            struct tcp_conn *const conn = find_free(net);
+            struct tcp_conn *const free_conn = find_free(net);
+            struct tcp_conn *const conn = free_conn != NULL ? free_conn : take_lingering(net);
             if (conn == NULL) {
                 net->counters.accept_pauses += !net->is_full;
                 net->is_full = true;

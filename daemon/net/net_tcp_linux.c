@@ -99,7 +99,7 @@ static void pause_listeners(struct net_tcp *net)
 /* Arms what may listen again: after a back-off, or because there is room in the table. */
 static void revive_listeners(struct net_tcp *net)
 {
-    const bool has_entry = net->first_free != CONN_NONE;
+    const bool has_entry = net->first_free != CONN_NONE || net->lingering.first != CONN_NONE;
 
     net->is_full = net->is_full && !has_entry;
     for (uint32_t i = 0; i < net->listener_count; i++) {
@@ -318,11 +318,24 @@ static bool accept_one(struct net_tcp *net, struct tcp_listener *listener, struc
     return true;
 }
 
+/* A newcomer is there. If there is no place, one that only lingers gives its own up, the oldest
+ * first, or whoever ends slowly on purpose would keep all others out. */
+static void make_room(struct net_tcp *net)
+{
+    if (net->first_free == CONN_NONE && net->lingering.first != CONN_NONE) {
+        tcp_conn_end_lingering(net, net->conns[net->lingering.first].deadline_ns);
+    }
+}
+
 static void accept_some(struct net_tcp *net, struct tcp_listener *listener, struct event_sink *sink)
 {
+    make_room(net);
     for (unsigned i = 0; i < ACCEPTS_MAX && has_room(sink); i++) {
         if (net->first_free == CONN_NONE) {
-            pause_listeners(net);
+            /* With somebody who lingers there can be room for the next one, if there is one. */
+            if (net->lingering.first == CONN_NONE) {
+                pause_listeners(net);
+            }
             return;
         }
         if (!accept_one(net, listener, sink)) {

@@ -306,6 +306,17 @@ static uint64_t run_timers(struct net_tcp *net, uint64_t timeout_ns)
     return least(timeout_ns, next_ns > now_ns ? next_ns - now_ns : 0);
 }
 
+/* Somebody was accepted and has no place: whoever lingers gives his up, the oldest first, or those
+ * who end slowly on purpose would keep all others out. One in each wait: the place may be free only
+ * when a completion has been reaped. */
+static void make_room(struct net_tcp *net)
+{
+    if (net->first_done != NULL && net->first_free == CONN_NONE &&
+        net->lingering.first != CONN_NONE) {
+        (void)tcp_conns_end_lingering(net, net->conns[net->lingering.first].deadline_ns);
+    }
+}
+
 static unsigned tell_accepted(struct net_tcp *net, struct net_tcp_event events[], unsigned capacity)
 {
     unsigned count = 0;
@@ -345,6 +356,7 @@ int net_tcp_wait(struct net_tcp *net, struct net_tcp_event events[], unsigned ca
     unsigned count = 0;
 
     assert(capacity > 0);
+    make_room(net);
     const uint64_t left_ns = run_timers(net, timeout_ns);
     const bool has_news = net->noted.first != CONN_NONE || tcp_accept_is_waiting(net);
     const int reaped = reap(net, has_news ? 0 : left_ns);

@@ -251,6 +251,61 @@ static void close__orderly_but_the_peer_stays__ends_after_linger(void **state)
     world_close(&world);
 }
 
+/* Whoever ends slowly on purpose must not keep others out. */
+static void close__table_full_of_lingering__newcomers_take_the_oldest_places(void **state)
+{
+    const struct addr address = loopback4(0);
+    struct net_tcp_options options = tcp_options(&address, 1);
+    struct world world;
+    struct net_conn conns[3];
+    struct peer *peers[3];
+
+    (void)state;
+    options.linger_s = 3600;
+    options.max_connections = 2;
+    options.output_rings = 2;
+    world_open_with(&world, &options);
+    peers[0] = join(&world, &conns[0]);
+    peers[1] = join(&world, &conns[1]);
+    drop(&world, conns[1], NET_CLOSE_ORDERLY);
+    (void)pump(&world);
+    drop(&world, conns[0], NET_CLOSE_ORDERLY);
+    peers[2] = join(&world, &conns[2]);
+    assert_int_equal(conns[2].index, conns[1].index);
+    assert_int_equal(counters_of(&world).linger_expired, 1);
+    assert_int_equal(net_tcp_connection_count(world.net), 2);
+    for (unsigned i = 0; i < 3; i++) {
+        peer_close(peers[i]);
+    }
+    world_close(&world);
+}
+
+/* The newcomer was there before: accepting had stopped for want of a place. */
+static void close__full_table_begins_to_linger__the_waiting_newcomer_gets_in(void **state)
+{
+    const struct addr address = loopback4(0);
+    struct net_tcp_options options = tcp_options(&address, 1);
+    struct world world;
+    struct net_conn conn;
+
+    (void)state;
+    options.linger_s = 3600;
+    options.max_connections = 1;
+    options.output_rings = 1;
+    world_open_with(&world, &options);
+    struct peer *const first = join(&world, &conn);
+    struct peer *const second = peer_connect(net_tcp_address(world.net, 0), false);
+    for (unsigned i = 0; i < 5; i++) {
+        (void)pump(&world);
+    }
+    assert_int_equal(world.accepted_count, 1);
+    drop(&world, conn, NET_CLOSE_ORDERLY);
+    PUMP_UNTIL(&world, world.accepted_count == 2);
+    peer_close(first);
+    peer_close(second);
+    world_close(&world);
+}
+
 static void close__orderly_without_linger__is_gone_at_once(void **state)
 {
     const struct addr address = loopback4(0);
@@ -456,6 +511,8 @@ int main(void)
         cmocka_unit_test(close__abort_of_an_idle_connection__is_a_reset_too),
         cmocka_unit_test(close__orderly__delivers_what_was_written),
         cmocka_unit_test(close__orderly_but_the_peer_stays__ends_after_linger),
+        cmocka_unit_test(close__table_full_of_lingering__newcomers_take_the_oldest_places),
+        cmocka_unit_test(close__full_table_begins_to_linger__the_waiting_newcomer_gets_in),
         cmocka_unit_test(close__orderly_without_linger__is_gone_at_once),
         cmocka_unit_test(close__inside_the_event_walk__later_entries_are_harmless),
         cmocka_unit_test(handle__index_used_again__old_one_stays_stale),
