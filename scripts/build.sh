@@ -52,7 +52,7 @@ list_sources() {
     if git ls-files >/dev/null 2>&1; then
         git ls-files -z --cached -- '*.c' '*.h'
     else
-        find proto config daemon client tests -name '*.[ch]' -print0
+        find proto config daemon client examples tests -name '*.[ch]' -print0
     fi
 }
 

@@ -11,7 +11,7 @@ cd "$1" || exit 2
 export LC_ALL=C
 
 found=$(
-    find proto config daemon client tests -name '*.[ch]' -print0 2>/dev/null | sort -z |
+    find proto config daemon client examples tests -name '*.[ch]' -print0 2>/dev/null | sort -z |
         xargs -0 awk -f "$here/tidy.awk"
     # The rules for every file. The patterns are written so that this file does not match itself.
     find . \( -name build -o -name .git -o -name .cache \) -prune -o -type f -print0 | sort -z |
