@@ -16,9 +16,10 @@ void fake_relay_init(struct fake_relay *relay)
 {
     static const uint8_t code[] = "CDFHJK";
 
-    memset(relay, 0, sizeof(*relay));
+    memset(relay, 0, offsetof(struct fake_relay, frame));
     relay->is_answering = true;
     relay->knows_session = true;
+    relay->refusal = HELLO_REFUSED;
     relay->seen = addr_ipv4(192, 0, 2, 7, 4242);
     relay->membership = (struct control_membership){.code = {code, 6},
                                                     .member = 2,
@@ -287,7 +288,9 @@ static void answer_datagram(struct fake_relay *relay, const struct datagram_head
         body_challenge_write(answer_body, cookie);
         fake_relay_datagram(relay, DATAGRAM_CHALLENGE, answer_body, BODY_CHALLENGE_SIZE);
     } else if (head->type == DATAGRAM_CONFIRM) {
-        must(body_confirm_read(body, size, got) && memcmp(got, cookie, sizeof(got)) == 0);
+        must(body_confirm_read(body, size, got));
+        if (memcmp(got, cookie, sizeof(got)) != 0)
+            return;
         body_bound_write(answer_body, &relay->seen);
         fake_relay_datagram(relay, DATAGRAM_BOUND, answer_body, BODY_BOUND_SIZE);
     } else if (head->type == DATAGRAM_PING) {
@@ -303,7 +306,7 @@ static void answer_datagram(struct fake_relay *relay, const struct datagram_head
 
 void fake_relay_udp_input(struct fake_relay *relay, const uint8_t *bytes, size_t size)
 {
-    struct fake_datagram datagram = {.size = size};
+    struct fake_datagram datagram;
     enum replay_verdict verdict;
 
     if (datagram_check_up(bytes, size, relay->membership.max_datagram, &datagram.head) !=
@@ -319,6 +322,7 @@ void fake_relay_udp_input(struct fake_relay *relay, const uint8_t *bytes, size_t
         return;
     replay_set(&relay->replay, datagram.head.sequence);
     relay->received++;
+    datagram.size = size;
     datagram.body_size = datagram_body_size(size);
     memcpy(datagram.body, datagram_body(bytes), datagram.body_size);
     if (datagram.head.type == DATAGRAM_DATA &&
@@ -348,8 +352,8 @@ void fake_link_open(struct fake_link *link, const struct gsrelay_options *option
 {
     struct gsrelay_options with_seed;
 
-    memset(link, 0, sizeof(*link));
     fake_relay_init(&link->relay);
+    memset((uint8_t *)link + sizeof(link->relay), 0, sizeof(*link) - sizeof(link->relay));
     gsrelay_options_init(&with_seed);
     if (options != NULL)
         with_seed = *options;

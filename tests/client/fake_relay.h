@@ -64,7 +64,6 @@ struct fake_relay {
     enum hello_mode mode;
     char name[HELLO_NAME_SIZE_MAX + 1];
     struct frame_reader reader;
-    uint8_t frame[CONTROL_FRAME_SIZE_MAX];
     bool is_established;
     struct noise_cipher up;
     struct noise_cipher down;
@@ -74,12 +73,9 @@ struct fake_relay {
 
     /* What waits to go to the client. */
     size_t output_size;
-    uint8_t output[65536];
 
     /* The requests that came, each with its bytes. */
     unsigned request_count;
-    struct control_message requests[FAKE_REQUESTS_MAX];
-    uint8_t request_bytes[FAKE_REQUESTS_MAX][1024];
 
     /* UDP. */
     uint64_t sequence;
@@ -88,8 +84,14 @@ struct fake_relay {
     uint64_t now_ns;
     unsigned datagram_count; /* Of all types, good ones. */
     unsigned bad_datagrams;
-    struct fake_datagram datagrams[FAKE_DATAGRAMS_MAX]; /* The first of them. */
     unsigned down_count;
+
+    /* Large, and never read before it is written. */
+    uint8_t frame[CONTROL_FRAME_SIZE_MAX];
+    uint8_t output[65536];
+    struct control_message requests[FAKE_REQUESTS_MAX];
+    uint8_t request_bytes[FAKE_REQUESTS_MAX][1024];
+    struct fake_datagram datagrams[FAKE_DATAGRAMS_MAX]; /* The first of them. */
     struct {
         size_t size;
         uint8_t bytes[DATAGRAM_LIMIT_MAX];
