@@ -208,7 +208,7 @@ const char *gsrelay_error_text(const struct gsrelay_client *client)
 
 const char *gsrelay_version(void)
 {
-    return "0.1.0";
+    return GSRELAY_VERSION;
 }
 
 const char *gsrelay_reason_name(uint32_t reason)

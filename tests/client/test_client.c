@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/reason.h"
 #include "tests/client/fake_relay.h"
 
 static void client__connect_and_create__events_come_in_order(void **state)
@@ -94,12 +95,154 @@ static void client__state_received__is_an_event_with_its_bytes(void **state)
     fake_link_close(&link);
 }
 
+/* --- What is fixed --------------------------------------------------------------------------- */
+
+static void reasons__of_the_public_header__are_those_of_the_protocol(void **state)
+{
+    (void)state;
+#define CHECK(symbol, number, name, text)                                                          \
+    assert_int_equal(GSRELAY_REASON_##symbol, REASON_##symbol);                                    \
+    assert_string_equal(gsrelay_reason_name(GSRELAY_REASON_##symbol), name);                       \
+    assert_string_equal(gsrelay_reason_text(GSRELAY_REASON_##symbol), text);
+    REASON_TABLE(CHECK)
+#undef CHECK
+    assert_string_equal(gsrelay_reason_name(99), "unknown");
+}
+
+static void results__each_has_a_sentence(void **state)
+{
+    (void)state;
+    for (int result = GSRELAY_SYSTEM; result <= 1; result++)
+        assert_true(strlen(gsrelay_result_text(result)) > 5);
+    assert_string_equal(gsrelay_result_text(-100), "unknown result");
+}
+
+static void version__is_that_of_the_header(void **state)
+{
+    char text[32];
+
+    (void)state;
+    snprintf(text, sizeof(text), "%d.%d.%d", GSRELAY_VERSION_MAJOR, GSRELAY_VERSION_MINOR,
+             GSRELAY_VERSION_PATCH);
+    assert_string_equal(gsrelay_version(), text);
+    assert_string_equal(gsrelay_version(), GSRELAY_VERSION);
+}
+
+/* --- Creating -------------------------------------------------------------------------------- */
+
+struct counting {
+    int taken;
+    int given_back;
+    bool is_empty;
+};
+
+static void *count_allocate(void *context, size_t size)
+{
+    struct counting *counting = context;
+
+    counting->taken++;
+    return counting->is_empty ? NULL : malloc(size);
+}
+
+static void count_release(void *context, void *memory)
+{
+    struct counting *counting = context;
+
+    counting->given_back++;
+    free(memory);
+}
+
+static void create__with_an_allocator__takes_and_returns_one_piece(void **state)
+{
+    struct counting counting = {0};
+    struct gsrelay_options options;
+    struct gsrelay_client *client = NULL;
+
+    (void)state;
+    gsrelay_options_init(&options);
+    options.allocate = count_allocate;
+    options.release = count_release;
+    options.allocator_context = &counting;
+    assert_int_equal(gsrelay_create(&options, &client), GSRELAY_OK);
+    assert_int_equal(counting.taken, 1);
+    gsrelay_destroy(client);
+    assert_int_equal(counting.given_back, 1);
+    counting.is_empty = true;
+    client = NULL;
+    assert_int_equal(gsrelay_create(&options, &client), GSRELAY_NO_MEMORY);
+    assert_null(client);
+    gsrelay_destroy(NULL);
+}
+
+static void create__options_out_of_range__are_refused(void **state)
+{
+    static const uint8_t key[32];
+    char long_name[GSRELAY_TICKET_NAME_MAX + 2];
+    struct gsrelay_client *client = NULL;
+
+    (void)state;
+    memset(long_name, 'x', sizeof(long_name) - 1);
+    long_name[sizeof(long_name) - 1] = '\0';
+    for (int i = 0; i < 12; i++) {
+        struct gsrelay_options options;
+
+        gsrelay_options_init(&options);
+        if (i == 0)
+            options.members_max = 1;
+        else if (i == 1)
+            options.members_max = 257;
+        else if (i == 2)
+            options.state_bytes = 100;
+        else if (i == 3)
+            options.backoff_min_ms = 0;
+        else if (i == 4)
+            options.backoff_max_ms = 10;
+        else if (i == 5)
+            options.attempt_ms = 0;
+        else if (i == 6)
+            options.rejoin = 2;
+        else if (i == 7)
+            options.ticket_name = "name without key";
+        else if (i == 8)
+            options.ticket_key = key;
+        else if (i == 9)
+            options.allocate = count_allocate;
+        else if (i == 10)
+            options.ticket_name = "";
+        else {
+            options.ticket_name = long_name;
+            options.ticket_key = key;
+        }
+        assert_int_equal(gsrelay_create(&options, &client), GSRELAY_INVALID);
+        assert_null(client);
+    }
+}
+
+static void sockets__not_opened__cannot_be_polled(void **state)
+{
+    struct gsrelay_client *client;
+
+    (void)state;
+    assert_int_equal(gsrelay_create(NULL, &client), GSRELAY_OK);
+    assert_int_equal(gsrelay_poll(client, 0), GSRELAY_WRONG_STATE);
+    assert_int_equal(gsrelay_rebind(client), GSRELAY_WRONG_STATE);
+    assert_int_equal(gsrelay_connect(client, "", 7777), GSRELAY_INVALID);
+    assert_int_equal(gsrelay_connect(client, "127.0.0.1", 0), GSRELAY_INVALID);
+    gsrelay_destroy(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(client__connect_and_create__events_come_in_order),
         cmocka_unit_test(client__state_sent__arrives_as_one_record),
         cmocka_unit_test(client__state_received__is_an_event_with_its_bytes),
+        cmocka_unit_test(reasons__of_the_public_header__are_those_of_the_protocol),
+        cmocka_unit_test(results__each_has_a_sentence),
+        cmocka_unit_test(version__is_that_of_the_header),
+        cmocka_unit_test(create__with_an_allocator__takes_and_returns_one_piece),
+        cmocka_unit_test(create__options_out_of_range__are_refused),
+        cmocka_unit_test(sockets__not_opened__cannot_be_polled),
     };
 
     setvbuf(stdout, NULL, _IONBF, 0);
