@@ -28,6 +28,7 @@ struct places {
     size_t notices;
     size_t dirty;
     size_t bodies;
+    size_t pack_items;
     size_t size;
     bool is_too_big;
 };
@@ -92,6 +93,8 @@ static void lay_out(const struct relay_limits *limits, struct places *out)
     out->notices = add(out, 1, place_list_size(limits->slots_max));
     out->dirty = add(out, 1, place_list_size(limits->rooms_max));
     out->bodies = add(out, 1, batch_bodies_size(limits->max_datagram));
+    out->pack_items =
+        add(out, (size_t)active_words(limits) * 64 + ROOM_RING_SIZE, sizeof(struct pack_item));
 }
 
 static bool is_in(uint64_t value, uint64_t min, uint64_t max)
@@ -163,6 +166,7 @@ struct core *core_init(void *memory, const struct relay_limits *limits, const ui
     place_list_init(&core->notices, bytes + places.notices);
     place_list_init(&core->dirty, bytes + places.dirty);
     validate_init(&core->validate, seed);
+    core->pack_items = (struct pack_item *)(void *)(bytes + places.pack_items);
     batch_init(&core->batch, bytes + places.bodies, limits->max_datagram);
     return core;
 }

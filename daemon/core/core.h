@@ -110,8 +110,8 @@ void core_run_timers(struct core *core, uint64_t now_ns);
 
 /* The next datagrams to send, at most `capacity` (and at most 64), in order per receiver: first
  * answers (CHALLENGE, BOUND, PONG, PROBE, BYE), then what the rooms that are due have waiting.
- * Returns their count; 0 = nothing is due at now_ns. Must be followed by core_output_done() before
- * any other call. */
+ * Returns their count; 0 = nothing is due at now_ns. Unless that is 0, core_output_done() must
+ * follow before any other call. */
 unsigned core_output(struct core *core, struct output outputs[], unsigned capacity,
                      uint64_t now_ns);
 

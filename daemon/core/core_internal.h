@@ -49,6 +49,7 @@ struct core {
     struct validate validate;
     struct event_ring events;
     struct batch batch;
+    struct pack_item *pack_items; /* As many as one room can have waiting. */
 };
 
 /* Drops, counted: `count` things of the reason's ledger. */

@@ -68,14 +68,62 @@ struct packing {
     struct ring_entry *ring;
     uint64_t now_ns;
     struct member_set waiting; /* Members that something waits for, without those served. */
+    const struct pack_item *items;
+    uint32_t item_count;
 };
 
-/* What the packer has to know about a record that waits. */
-struct item {
-    const struct member_set *waiting;
-    unsigned owner; /* MEMBER_NONE if it has left. */
-    struct record record;
-};
+static size_t size_down(bool is_retained, size_t size)
+{
+    return record_size(RECORD_DOWN, is_retained, size);
+}
+
+static void list_ring(const struct packing *packing, unsigned place, struct pack_item *out)
+{
+    const struct ring_entry *entry = &packing->ring[place];
+
+    out->waiting = &entry->waiting;
+    out->id = place | RING_BIT;
+    out->owner = (uint16_t)room_member(packing->core, packing->room_index, entry->sender_id);
+    out->size = (uint16_t)size_down(false, entry->size);
+}
+
+static void list_cell(const struct packing *packing, uint32_t cell, struct pack_item *out)
+{
+    const struct stream *stream = outbox_stream(packing->core, packing->room_index, cell);
+
+    out->waiting = &stream->waiting;
+    out->id = cell;
+    out->owner = (uint16_t)(cell >> packing->core->stream_shift);
+    out->size = (uint16_t)size_down(stream->is_retained, stream->size);
+}
+
+/* Lists what waits: the ring, oldest first, then the cells, from the rotor on and around. */
+static void list_items(struct packing *packing)
+{
+    struct core *core = packing->core;
+    const struct room *room = packing->room;
+    struct pack_item *items = core->pack_items;
+    uint32_t count = 0;
+    uint32_t cell = 0;
+
+    for (unsigned index = 0; index < ROOM_RING_SIZE && room->ring_waiting != 0; index++) {
+        const unsigned place = (unsigned)((room->ring_next + index) % ROOM_RING_SIZE);
+
+        if ((room->ring_waiting >> place & 1) != 0) {
+            list_ring(packing, place, &items[count++]);
+        }
+    }
+    for (cell = outbox_next(core, packing->room_index, room->rotor); cell != UINT32_MAX;
+         cell = outbox_next(core, packing->room_index, cell + 1)) {
+        list_cell(packing, cell, &items[count++]);
+    }
+    for (cell = outbox_next(core, packing->room_index, 0); cell < room->rotor;
+         cell = outbox_next(core, packing->room_index, cell + 1)) {
+        list_cell(packing, cell, &items[count++]);
+    }
+    packing->items = items;
+    packing->item_count = count;
+}
 
 static uint32_t age_ms(const struct packing *packing, const struct stream *stream)
 {
@@ -84,134 +132,79 @@ static uint32_t age_ms(const struct packing *packing, const struct stream *strea
     return age < UINT32_MAX ? (uint32_t)age : UINT32_MAX;
 }
 
-static struct item item_of_ring(const struct packing *packing, unsigned place)
-{
-    const struct ring_entry *entry = &packing->ring[place];
-
-    return (struct item){.waiting = &entry->waiting,
-                         .owner = room_member(packing->core, packing->room_index, entry->sender_id),
-                         .record = {.member = entry->sender_id,
-                                    .size = entry->size,
-                                    .payload = cell_bytes(&packing->core->cells, entry->cell)}};
-}
-
-static struct item item_of_cell(const struct packing *packing, uint32_t cell)
+/* The record of an item that somebody still waits for. */
+static struct record record_of(const struct packing *packing, const struct pack_item *item)
 {
     struct core *core = packing->core;
-    const unsigned owner = cell >> core->stream_shift;
-    const struct slot *slot = &core->slots[room_slot(core, packing->room_index, owner)];
-    const struct stream *stream = outbox_stream(core, packing->room_index, cell);
+    const struct slot *slot = NULL;
+    const struct stream *stream = NULL;
 
-    return (struct item){
-        .waiting = &stream->waiting,
-        .owner = owner,
-        .record = {.member = slot->member_id,
-                   .stream = slot->stream_ids[cell & ((1U << core->stream_shift) - 1)],
-                   .is_retained = stream->is_retained,
-                   .age_ms = stream->is_retained ? age_ms(packing, stream) : 0,
-                   .size = stream->size,
-                   .payload = cell_bytes(&core->cells, stream->cell)}};
-}
+    if ((item->id & RING_BIT) != 0) {
+        const struct ring_entry *entry = &packing->ring[item->id & ~RING_BIT];
 
-static struct item item_of(const struct packing *packing, uint32_t id)
-{
-    return (id & RING_BIT) != 0 ? item_of_ring(packing, id & ~RING_BIT) : item_of_cell(packing, id);
-}
-
-/* A walk over what waits: the ring, oldest first, then the cells, from the rotor on and around. */
-struct walk {
-    unsigned ring_done; /* Places of the ring behind it. */
-    uint32_t cell;      /* The next one to look at. */
-    bool has_wrapped;
-};
-
-static struct walk walk_begin(const struct packing *packing)
-{
-    return (struct walk){.cell = packing->room->rotor};
-}
-
-static bool walk_next(const struct packing *packing, struct walk *walk, uint32_t *out_id)
-{
-    const struct room *room = packing->room;
-    uint32_t cell = 0;
-
-    while (walk->ring_done < ROOM_RING_SIZE) {
-        const unsigned place = (unsigned)((room->ring_next + walk->ring_done) % ROOM_RING_SIZE);
-
-        if (room->ring_waiting == 0) {
-            walk->ring_done = ROOM_RING_SIZE;
-            break;
-        }
-        walk->ring_done++;
-        if ((room->ring_waiting >> place & 1) != 0) {
-            *out_id = place | RING_BIT;
-            return true;
-        }
+        return (struct record){.member = entry->sender_id,
+                               .size = entry->size,
+                               .payload = cell_bytes(&core->cells, entry->cell)};
     }
-    cell = outbox_next(packing->core, packing->room_index, walk->cell);
-    if (cell == UINT32_MAX && !walk->has_wrapped) {
-        walk->has_wrapped = true;
-        cell = outbox_next(packing->core, packing->room_index, 0);
-    }
-    if (cell == UINT32_MAX || (walk->has_wrapped && cell >= room->rotor)) {
-        return false;
-    }
-    walk->cell = cell + 1;
-    *out_id = cell;
-    return true;
-}
-
-static size_t size_down(const struct record *record)
-{
-    return record_size(RECORD_DOWN, record->is_retained, record->size);
+    slot = &core->slots[room_slot(core, packing->room_index, item->owner)];
+    stream = outbox_stream(core, packing->room_index, item->id);
+    return (struct record){.member = slot->member_id,
+                           .stream = slot->stream_ids[item->id & ((1U << core->stream_shift) - 1)],
+                           .is_retained = stream->is_retained,
+                           .age_ms = stream->is_retained ? age_ms(packing, stream) : 0,
+                           .size = stream->size,
+                           .payload = cell_bytes(&core->cells, stream->cell)};
 }
 
 static void find_waiting(struct packing *packing)
 {
-    struct walk walk = walk_begin(packing);
-    uint32_t id = 0;
-
     packing->waiting = (struct member_set){{0}};
-    while (walk_next(packing, &walk, &id)) {
-        const struct item item = item_of(packing, id);
-
-        member_set_add_all(&packing->waiting, item.waiting);
+    for (uint32_t index = 0; index < packing->item_count; index++) {
+        member_set_add_all(&packing->waiting, packing->items[index].waiting);
     }
 }
 
-/* The members that wait for the same as `first`, apart from what each has sent itself.
- *
- * For each record the group falls into those who wait for it and those who do not and have not sent
- * it; where both are there, the side on which `first` stands stays (or the larger one, if `first`
- * has sent it). What stays agrees on every record, whatever is taken away later. */
+/* Where the group splits over a record into those who wait for it and those who neither do nor have
+ * sent it, takes one side out: the one on which `first` does not stand, or the smaller one if
+ * `first` has sent it. */
+static void split_group(struct member_set *group, const struct pack_item *item, unsigned first)
+{
+    const struct member_set with = member_set_both(group, item->waiting);
+    struct member_set without = *group;
+    bool keeps_with = member_set_has(item->waiting, first);
+
+    member_set_remove_all(&without, item->waiting);
+    if (item->owner != MEMBER_NONE) {
+        member_set_remove(&without, item->owner);
+    }
+    if (member_set_is_empty(&with) || member_set_is_empty(&without)) {
+        return;
+    }
+    if (item->owner == first) {
+        keeps_with = member_set_count(&with) >= member_set_count(&without);
+    }
+    member_set_remove_all(group, keeps_with ? &without : &with);
+}
+
+/* The members that wait for the same as `first`, apart from what each has sent itself. What is left
+ * after a split agrees on that record, whatever is taken away later. */
 static struct member_set find_group(const struct packing *packing, unsigned first)
 {
     struct member_set group = packing->waiting;
-    struct walk walk = walk_begin(packing);
-    uint32_t id = 0;
 
-    while (walk_next(packing, &walk, &id)) {
-        const struct item item = item_of(packing, id);
-        const struct member_set with = member_set_both(&group, item.waiting);
-        struct member_set without = group;
-        bool keeps_with = member_set_has(item.waiting, first);
-
-        member_set_remove_all(&without, item.waiting);
-        if (item.owner == first) {
-            keeps_with = member_set_count(&with) >= member_set_count(&without);
+    for (uint32_t index = 0; index < packing->item_count; index++) {
+        if (!member_set_is_empty(packing->items[index].waiting)) {
+            split_group(&group, &packing->items[index], first);
         }
-        if (item.owner != MEMBER_NONE) {
-            member_set_remove(&without, item.owner);
-        }
-        if (!member_set_is_empty(&with) && !member_set_is_empty(&without)) {
-            member_set_remove_all(&group, keeps_with ? &without : &with);
+        if (index % 16 == 0 && member_set_count(&group) == 1) {
+            break;
         }
     }
     return group;
 }
 
 /* Whether a record belongs into the bodies that `group` shares. */
-static bool is_common(const struct item *item, const struct member_set *group)
+static bool is_common(const struct pack_item *item, const struct member_set *group)
 {
     const struct member_set with = member_set_both(item->waiting, group);
 
@@ -221,17 +214,15 @@ static bool is_common(const struct item *item, const struct member_set *group)
 /* Takes those out of a group for whom sharing does not pay, or who need an order of their own. */
 static void thin_group(const struct packing *packing, struct member_set *group)
 {
-    struct walk walk = walk_begin(packing);
     size_t own_bytes[CORE_MEMBERS_MAX + 1] = {0}; /* The last is for senders that left. */
     size_t common_bytes = 0;
-    uint32_t id = 0;
 
-    while (walk_next(packing, &walk, &id)) {
-        const struct item item = item_of(packing, id);
+    for (uint32_t index = 0; index < packing->item_count; index++) {
+        const struct pack_item *item = &packing->items[index];
 
-        if (is_common(&item, group)) {
-            common_bytes += size_down(&item.record);
-            own_bytes[item.owner] += size_down(&item.record);
+        if (is_common(item, group)) {
+            common_bytes += item->size;
+            own_bytes[item->owner] += item->size;
         }
     }
     for (unsigned member = member_set_next(group, 0); member != MEMBER_NONE;
@@ -313,18 +304,18 @@ static bool build_shared(struct packing *packing, const struct member_set *group
     const unsigned bodies_max =
         batch->capacity < SHARED_BODIES_MAX ? batch->capacity : SHARED_BODIES_MAX;
     struct shared_body *body = NULL;
-    struct walk walk = walk_begin(packing);
-    uint32_t id = 0;
 
     shared->body_count = 0;
     shared->id_count = 0;
-    while (walk_next(packing, &walk, &id)) {
-        const struct item item = item_of(packing, id);
+    for (uint32_t index = 0; index < packing->item_count; index++) {
+        const struct pack_item *item = &packing->items[index];
+        struct record record;
 
-        if (!is_common(&item, group)) {
+        if (!is_common(item, group)) {
             continue;
         }
-        if (body == NULL || !record_write(&body->writer, &item.record)) {
+        record = record_of(packing, item);
+        if (body == NULL || !record_write(&body->writer, &record)) {
             if (shared->body_count == bodies_max) {
                 break;
             }
@@ -333,15 +324,15 @@ static bool build_shared(struct packing *packing, const struct member_set *group
                 return false;
             }
             body = begin_shared_body(packing, shared);
-            if (!record_write(&body->writer, &item.record)) {
+            if (!record_write(&body->writer, &record)) {
                 assert(false && "a record was admitted that fits no datagram");
             }
         }
         body->records++;
-        if (item.owner != MEMBER_NONE) {
-            body->own[item.owner]++;
+        if (item->owner != MEMBER_NONE) {
+            body->own[item->owner]++;
         }
-        shared->ids[shared->id_count++] = id;
+        shared->ids[shared->id_count++] = item->id;
     }
     even_out(shared);
     return true;
@@ -389,22 +380,24 @@ enum pass { PASS_RETAINED, PASS_ALL };
 static bool write_own(struct packing *packing, unsigned member, enum pass pass,
                       struct record_writer *writer)
 {
-    struct walk walk = walk_begin(packing);
     struct member_set self = {{0}};
-    uint32_t id = 0;
 
     member_set_add(&self, member);
-    while (walk_next(packing, &walk, &id)) {
-        const struct item item = item_of(packing, id);
+    for (uint32_t index = 0; index < packing->item_count; index++) {
+        const struct pack_item *item = &packing->items[index];
+        struct record record;
 
-        if (!member_set_has(item.waiting, member) ||
-            (pass == PASS_RETAINED && !item.record.is_retained)) {
+        if (!member_set_has(item->waiting, member)) {
             continue;
         }
-        if (!record_write(writer, &item.record)) {
+        record = record_of(packing, item);
+        if (pass == PASS_RETAINED && !record.is_retained) {
+            continue;
+        }
+        if (!record_write(writer, &record)) {
             return false;
         }
-        take(packing, id, &self);
+        take(packing, item->id, &self);
     }
     return true;
 }
@@ -436,7 +429,9 @@ static bool serve(struct packing *packing, unsigned member)
 {
     struct member_set group = find_group(packing, member);
 
-    thin_group(packing, &group);
+    if (member_set_count(&group) >= 2) {
+        thin_group(packing, &group);
+    }
     if (member_set_has(&group, member) && member_set_count(&group) >= 2) {
         return send_shared(packing, &group);
     }
@@ -470,6 +465,7 @@ bool pack_room(struct core *core, uint32_t room_index, uint64_t now_ns)
                               .now_ns = now_ns};
     const uint32_t rotor = turned_rotor(&packing);
 
+    list_items(&packing);
     while (packing.room->waiting > 0) {
         unsigned member = 0;
 

@@ -3,6 +3,7 @@
 #define GSRELAY_CORE_PACK_H
 
 #include "daemon/core/core.h"
+#include "daemon/core/member_set.h"
 #include "proto/datagram.h"
 
 #include <stddef.h>
@@ -26,6 +27,14 @@
 #define SHARED_BODIES_MAX   16
 #define SHARED_OWN_PART_MAX 4 /* A receiver's own records are at most 1/4 of a shared body. */
 #define PADDING_PART_MAX    8 /* Padding adds at most 1/8 to a body. */
+
+/* A record that waits in the room that is being packed. */
+struct pack_item {
+    const struct member_set *waiting;
+    uint32_t id;    /* A cell of the room, or a place of its ring with the high bit. */
+    uint16_t owner; /* A member's index; MEMBER_NONE if it has left. */
+    uint16_t size;  /* In a body. */
+};
 
 /* What core_output_done() has to know about an output. */
 struct batch_note {
