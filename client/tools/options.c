@@ -289,12 +289,15 @@ static int set_words(char **words, unsigned count, struct tool_options *out)
     }
     if (command == NULL)
         return complain("there is no command", words[0]);
-    snprintf(message, sizeof(message), "the command is gsrelay %s%s", command->name,
-             command->words);
-    if (count - 1 < command->words_min)
-        return complain(message, "something is missing");
-    if (count - 1 > command->words_max)
+    if (count - 1 < command->words_min) {
+        snprintf(message, sizeof(message), "gsrelay %s%s", command->name, command->words);
+        return complain("something is missing", message);
+    }
+    if (count - 1 > command->words_max) {
+        snprintf(message, sizeof(message), "gsrelay %s%s takes no more words", command->name,
+                 command->words);
         return complain(message, words[command->words_max + 1]);
+    }
     out->command = command->command;
     out->code = count > 1 ? words[1] : NULL;
     out->words = words + 2;
