@@ -47,8 +47,8 @@ void control_connection_unmark(struct control *control, uint32_t index)
 
 void control_connection_time(struct control *control, uint32_t index)
 {
-    deadlines_set(&control->connection_deadlines, index,
-                  connection_deadline(&control->connections[index]));
+    timer_set(&control->connection_timers, index,
+              connection_deadline(&control->connections[index]));
 }
 
 static void preauth_add(struct control *control, uint32_t index)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/control/connection.h"
 
-#include "daemon/control/deadline.h"
+#include "daemon/base/timer.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -65,7 +65,7 @@ void connection_begin_frames(struct connection *connection, const struct control
     frame_reader_limit(&connection->reader, CONTROL_FRAME_SIZE_MIN,
                        (uint16_t)limits->frame_max_bytes);
     connection->idle_end_ns = now_ns + limits->idle_timeout_ns;
-    connection->frame_end_ns = DEADLINE_NEVER;
+    connection->frame_end_ns = TIMER_NEVER;
 }
 
 enum connection_input connection_feed(struct connection *connection, struct connection_pools *pools,
@@ -86,7 +86,7 @@ enum connection_input connection_feed(struct connection *connection, struct conn
                                                  size, taken_out, frame_size_out);
     switch (result) {
     case FRAME_READY:
-        connection->frame_end_ns = DEADLINE_NEVER;
+        connection->frame_end_ns = TIMER_NEVER;
         return CONNECTION_FRAME;
     case FRAME_BAD:
         return CONNECTION_BAD_SIZE;
@@ -220,12 +220,12 @@ static uint64_t sooner(uint64_t a_ns, uint64_t b_ns)
 
 uint64_t connection_deadline(const struct connection *connection)
 {
-    uint64_t when_ns = DEADLINE_NEVER;
+    uint64_t when_ns = TIMER_NEVER;
 
     switch (connection->state) {
     case CONNECTION_FREE:
     case CONNECTION_STATES:
-        return DEADLINE_NEVER;
+        return TIMER_NEVER;
     case CONNECTION_FIRST_FLIGHT:
     case CONNECTION_PROVING:
     case CONNECTION_FINISHING:

@@ -140,7 +140,7 @@ enum reason connection_send(struct connection *connection, struct connection_poo
 /* The output was taken over by the net layer. */
 void connection_output_taken(struct connection *connection, struct connection_pools *pools);
 
-/* When something is due, DEADLINE_NEVER if nothing ever is. */
+/* When something is due, TIMER_NEVER if nothing ever is. */
 uint64_t connection_deadline(const struct connection *connection);
 
 /* Why the connection must end at this moment; REASON_NONE if it must not. */

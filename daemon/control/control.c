@@ -21,6 +21,15 @@ static bool limits_fit(const struct control_limits *limits)
            limits->out_buffer_bytes <= UINT32_MAX / 2;
 }
 
+static void lay_out_timers(struct timer_heap *heap, struct arena *arena, uint32_t capacity)
+{
+    void *memory = arena_take(arena, 1, timer_heap_size(capacity));
+
+    if (memory != NULL) {
+        timer_heap_init(heap, memory, capacity);
+    }
+}
+
 /* Lays out everything behind the struct itself; twice, see arena.h. */
 static void lay_out(struct control *control, struct arena *arena,
                     const struct control_limits *limits, const uint8_t keys[3][16])
@@ -30,8 +39,8 @@ static void lay_out(struct control *control, struct arena *arena,
     room_table_init(&control->rooms, arena, limits, keys[2]);
     control->connections =
         arena_take(arena, limits->connections_max, sizeof(*control->connections));
-    deadlines_init(&control->connection_deadlines, arena, limits->connections_max);
-    deadlines_init(&control->session_deadlines, arena, limits->sessions_max);
+    lay_out_timers(&control->connection_timers, arena, limits->connections_max);
+    lay_out_timers(&control->session_timers, arena, limits->sessions_max);
     control->scratch = arena_take(arena, 1, connection_frame_bytes(limits));
     control->logs = arena_take(arena, CONTROL_LOGS_MAX, sizeof(*control->logs));
     control->rings = arena_take(arena, limits->worker_count, sizeof(*control->rings));
@@ -260,7 +269,7 @@ static void handle_due_connection(struct control *control, uint32_t index)
 
     if (connection->state == CONNECTION_FINISHING) {
         /* Marked for good: nothing is due until the order has been collected. */
-        connection->state_end_ns = DEADLINE_NEVER;
+        connection->state_end_ns = TIMER_NEVER;
         control_connection_close(control, index, reason, true);
     } else if (reason != REASON_NONE) {
         control_connection_close(control, index, reason, connection->state != CONNECTION_OPEN);
@@ -275,18 +284,18 @@ void control_run_timers(struct control *control, uint64_t now_ns)
     uint32_t index = 0;
 
     control->now_ns = now_ns;
-    while (deadlines_next(&control->connection_deadlines, &index) <= now_ns) {
+    while (timer_take_due(&control->connection_timers, now_ns, &index)) {
         handle_due_connection(control, index);
     }
-    while (deadlines_next(&control->session_deadlines, &index) <= now_ns) {
+    while (timer_take_due(&control->session_timers, now_ns, &index)) {
         control_session_end(control, index, REASON_CONTROL_LOST, false);
     }
 }
 
 uint64_t control_next_deadline(const struct control *control)
 {
-    uint64_t connection_ns = deadlines_next(&control->connection_deadlines, NULL);
-    uint64_t session_ns = deadlines_next(&control->session_deadlines, NULL);
+    uint64_t connection_ns = timer_next(&control->connection_timers);
+    uint64_t session_ns = timer_next(&control->session_timers);
 
     return connection_ns < session_ns ? connection_ns : session_ns;
 }

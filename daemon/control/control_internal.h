@@ -2,10 +2,11 @@
 #ifndef GSRELAY_CONTROL_CONTROL_INTERNAL_H
 #define GSRELAY_CONTROL_CONTROL_INTERNAL_H
 
+#include "daemon/base/timer.h"
 #include "daemon/control/admission.h"
 #include "daemon/control/connection.h"
 #include "daemon/control/control.h"
-#include "daemon/control/deadline.h"
+
 #include "daemon/control/room_table.h"
 #include "daemon/control/session.h"
 
@@ -45,8 +46,8 @@ struct control {
     struct connection *connections;
     struct connection_pools pools;
     uint8_t *scratch; /* connection_frame_bytes() bytes: kept input on its way back. */
-    struct deadlines connection_deadlines;
-    struct deadlines session_deadlines;
+    struct timer_heap connection_timers;
+    struct timer_heap session_timers;
     uint32_t preauth_oldest; /* The list of connections without a session. */
     uint32_t preauth_newest;
     uint32_t dirty_first; /* The list of connections that want something of their sockets. */

@@ -58,7 +58,7 @@ void control_session_end(struct control *control, uint32_t index, enum reason re
     control_log_add(control, CONTROL_LOG_EVENT_SESSION_CLOSED, peer, index)->reason = reason;
     control->counters.ended[reason]++;
     admission_rooms_leave(&control->admission, session->place, session->rooms_created);
-    deadlines_set(&control->session_deadlines, index, DEADLINE_NEVER);
+    timer_clear(&control->session_timers, index);
     session_end(&control->sessions, index, reason);
     if (connection != SESSION_NONE) {
         control_connection_close(control, connection, reason, false);
@@ -78,8 +78,7 @@ static void lose_connection(struct control *control, uint32_t index,
         return;
     }
     control_log_add(control, CONTROL_LOG_EVENT_SESSION_LOST, connection, index)->reason = reason;
-    deadlines_set(&control->session_deadlines, index,
-                  control->now_ns + control->limits.resume_grace_ns);
+    timer_set(&control->session_timers, index, control->now_ns + control->limits.resume_grace_ns);
 }
 
 void control_connection_close(struct control *control, uint32_t index, enum reason reason,
@@ -118,7 +117,7 @@ void control_connection_release(struct control *control, uint32_t index)
     struct connection *connection = &control->connections[index];
 
     control_connection_unmark(control, index);
-    deadlines_set(&control->connection_deadlines, index, DEADLINE_NEVER);
+    timer_clear(&control->connection_timers, index);
     if (connection->place != SESSION_NONE) {
         admission_leave(&control->admission, connection->place);
     }

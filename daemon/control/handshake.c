@@ -213,7 +213,7 @@ static uint32_t resume_session(struct control *control, uint32_t index,
         session_detach(session);
         control_connection_close(control, old, REASON_REPLACED, true);
     }
-    deadlines_set(&control->session_deadlines, claim->session.index, DEADLINE_NEVER);
+    timer_clear(&control->session_timers, claim->session.index);
     control->random.fill(control->random.context, key_out, RESUME_KEY_SIZE);
     session_resume(session, index, claim->with_key_next, key_out);
     return claim->session.index;

@@ -10,7 +10,7 @@
 #include "daemon/core/pool.h"
 #include "daemon/core/room.h"
 #include "daemon/core/slot.h"
-#include "daemon/core/timer.h"
+#include "daemon/base/timer.h"
 #include "daemon/core/validate.h"
 
 /* core_internal.h - the struct behind core.h, for the files of this folder and their tests.

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "daemon/control/connection.h"
-#include "daemon/control/deadline.h"
+#include "daemon/base/timer.h"
 
 /* The diagram of connection.h, said a second time. */
 static void state__changes__are_those_of_the_diagram(void **state)

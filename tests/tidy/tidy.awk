@@ -15,19 +15,20 @@ BEGIN {
     # Tests may include anything.
     direction("^proto/", "^proto/")
     direction("^daemon/os/", "^daemon/os/")
+    direction("^daemon/base/", "^daemon/base/")
     direction("^config/", "^(proto|daemon/os|config)/")
     direction("^daemon/net/", "^(proto|daemon/os|daemon/net)/")
     direction("^daemon/log/", "^(proto|daemon/os|daemon/log)/")
-    direction("^daemon/core/", "^(proto|daemon/core)/")
-    direction("^daemon/control/control_server", "^(proto|config|daemon/(os|net|log|core|control))/|^daemon/link\\.h")
-    direction("^daemon/control/", "^(proto/|daemon/control/|daemon/core/message\\.h)")
+    direction("^daemon/core/", "^(proto|daemon/(base|core))/")
+    direction("^daemon/control/control_server", "^(proto|config|daemon/(os|net|log|base|core|control))/|^daemon/link\\.h")
+    direction("^daemon/control/", "^(proto/|daemon/(base|control)/|daemon/core/message\\.h)")
     direction("^daemon/worker", "^(proto|config|daemon/(os|net|core))/|^daemon/[a-z_]*\\.h")
     direction("^daemon/", "^(proto|config|daemon/(os|net|log|core|control|service))/|^daemon/[a-z_]*\\.h")
     direction("^client/tools/", "^(proto|client|config|daemon/net|daemon/os)/")
     direction("^client/", "^(proto|client)/")
 
     # Layers that are pure functions over bytes: no system header, no allocation, no clock, no socket.
-    PURE = "^(proto|daemon/core|daemon/control)/"
+    PURE = "^(proto|daemon/(base|core|control))/"
     IMPURE = "^daemon/control/control_server"
     PURE_HEADERS = "^(assert|errno|inttypes|limits|sodium|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdnoreturn|string)\\.h$"
 

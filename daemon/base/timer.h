@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef GSRELAY_CORE_TIMER_H
-#define GSRELAY_CORE_TIMER_H
+#ifndef GSRELAY_BASE_TIMER_H
+#define GSRELAY_BASE_TIMER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +14,9 @@
  * Threads: one owner. Memory: timer_heap_size() zeroed bytes of the caller's; parts that were never
  * used are never written. */
 
+/* Later than any time. */
+#define TIMER_NEVER UINT64_MAX
+
 struct timer_heap {
     uint64_t *deadlines; /* By id. */
     uint32_t *positions; /* By id: place in `ids` + 1, 0 = not set. */
@@ -25,13 +28,13 @@ struct timer_heap {
 size_t timer_heap_size(uint32_t capacity);
 void timer_heap_init(struct timer_heap *heap, void *memory, uint32_t capacity);
 
-/* Sets, or moves, the deadline of `id`. */
+/* Sets, or moves, the deadline of `id`; TIMER_NEVER clears it. */
 void timer_set(struct timer_heap *heap, uint32_t id, uint64_t deadline_ns);
 
 /* Nothing happens if it is not set. */
 void timer_clear(struct timer_heap *heap, uint32_t id);
 
-/* The earliest deadline; UINT64_MAX = none. */
+/* The earliest deadline; TIMER_NEVER = none. */
 uint64_t timer_next(const struct timer_heap *heap);
 
 /* Takes the earliest id out if it is due at now_ns. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/core/timer.h"
+#include "daemon/base/timer.h"
 
 #include <assert.h>
 
@@ -58,6 +58,10 @@ static void settle(struct timer_heap *heap, uint32_t place, uint32_t id)
 void timer_set(struct timer_heap *heap, uint32_t id, uint64_t deadline_ns)
 {
     assert(id < heap->capacity);
+    if (deadline_ns == TIMER_NEVER) {
+        timer_clear(heap, id);
+        return;
+    }
     heap->deadlines[id] = deadline_ns;
     if (heap->positions[id] != 0) {
         settle(heap, heap->positions[id] - 1, id);
@@ -84,7 +88,7 @@ void timer_clear(struct timer_heap *heap, uint32_t id)
 
 uint64_t timer_next(const struct timer_heap *heap)
 {
-    return heap->count == 0 ? UINT64_MAX : deadline_at(heap, 0);
+    return heap->count == 0 ? TIMER_NEVER : deadline_at(heap, 0);
 }
 
 bool timer_take_due(struct timer_heap *heap, uint64_t now_ns, uint32_t *out_id)

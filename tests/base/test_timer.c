@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "test_head.h"
+#include "tests/core/test_head.h"
 
-#include "daemon/core/timer.h"
+#include "daemon/base/timer.h"
 
 #define TIMERS 300
 
@@ -61,11 +61,44 @@ static void timer__not_due__stays(void **state)
     free(heap.deadlines);
 }
 
+static uint64_t soonest_of(const uint64_t table[TIMERS])
+{
+    uint64_t soonest = TIMER_NEVER;
+
+    for (uint32_t id = 0; id < TIMERS; id++) {
+        soonest = table[id] < soonest ? table[id] : soonest;
+    }
+    return soonest;
+}
+
+static void timers__random_changes__soonest_is_that_of_a_plain_table(void **state)
+{
+    struct timer_heap heap;
+    uint64_t table[TIMERS];
+    uint32_t seed = 1;
+    (void)state;
+
+    open_heap(&heap);
+    for (uint32_t id = 0; id < TIMERS; id++) {
+        table[id] = TIMER_NEVER;
+    }
+    for (unsigned step = 0; step < 20000; step++) {
+        seed = seed * 1664525 + 1013904223;
+        const uint32_t id = (seed >> 8) % TIMERS;
+
+        table[id] = seed >> 30 == 0 ? TIMER_NEVER : (seed >> 12) % 1000;
+        timer_set(&heap, id, table[id]);
+        assert_true(timer_next(&heap) == soonest_of(table));
+    }
+    free(heap.deadlines);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timers__set_in_any_order__come_out_by_time),
         cmocka_unit_test(timer__not_due__stays),
+        cmocka_unit_test(timers__random_changes__soonest_is_that_of_a_plain_table),
     };
 
     return RUN_TESTS(tests);
