@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/net/net_check.h"
 #include "daemon/net/net_fake_parts.h"
 #include "daemon/os/os.h"
 
@@ -130,21 +131,22 @@ static bool is_taken(const struct net_system *system, struct addr address, uint1
     return false;
 }
 
-static int check_address(const struct addr *address, uint16_t port, struct net_failure *failure_out)
+/* Whether the network has these addresses: all but those of 192.0.2.0/24. */
+static int check_addresses(const struct addr addresses[], uint32_t count,
+                           struct net_failure *failure_out)
 {
     static const uint8_t foreign[3] = {192, 0, 2};
+    const struct addr *culprit = NULL;
+    const char *const text = net_check_addresses(addresses, count, &culprit);
 
-    if (address->family != ADDR_FAMILY_IPV4 && address->family != ADDR_FAMILY_IPV6) {
-        return fake_fail(failure_out, RESULT_INVALID, "check addresses", address,
-                         "a listen address is missing");
+    if (text != NULL) {
+        return fake_fail(failure_out, RESULT_INVALID, "check addresses", culprit, text);
     }
-    if (address->port != port) {
-        return fake_fail(failure_out, RESULT_INVALID, "check addresses", address,
-                         "all listen addresses must have the same port");
-    }
-    if (address->family == ADDR_FAMILY_IPV4 && memcmp(address->ip, foreign, 3) == 0) {
-        return fake_fail(failure_out, RESULT_UNREACHABLE, "bind", address,
-                         "nobody here has the address");
+    for (uint32_t i = 0; i < count; i++) {
+        if (addresses[i].family == ADDR_FAMILY_IPV4 && memcmp(addresses[i].ip, foreign, 3) == 0) {
+            return fake_fail(failure_out, RESULT_UNREACHABLE, "bind", &addresses[i],
+                             "nobody here has the address");
+        }
     }
     return RESULT_OK;
 }
@@ -164,15 +166,9 @@ static const struct addr *find_taken(const struct net_system *system, const stru
 int fake_choose_port(struct net_system *system, const struct addr addresses[], uint32_t count,
                      bool is_stream, uint16_t *port_out, struct net_failure *failure_out)
 {
-    if (count < 1 || count > NET_ADDRESSES_MAX) {
-        return fake_fail(failure_out, RESULT_INVALID, "check addresses", NULL,
-                         "there must be 1 to 8 listen addresses");
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        const int result = check_address(&addresses[i], addresses[0].port, failure_out);
-        if (result < 0) {
-            return result;
-        }
+    const int result = check_addresses(addresses, count, failure_out);
+    if (result < 0) {
+        return result;
     }
     uint16_t port = addresses[0].port;
     const struct addr *taken = find_taken(system, addresses, count, port, is_stream);

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "daemon/net/net_check.h"
 #include "daemon/net/net_error.h"
 
 /* How often a port that was free on the first address may be taken on another one. */
@@ -105,8 +106,7 @@ static void apply_options(const struct net_socket_plan *plan, int fd, uint32_t i
         }
         apply_option(plan->system, fd, family, option, &granted);
         if (option->name != NULL) {
-            grants->items[grants->count] = granted;
-            grants->count++;
+            net_grants_add(grants, granted);
         }
     }
 }
@@ -167,20 +167,11 @@ close_socket:
 
 static int check_addresses(const struct net_socket_plan *plan, struct net_failure *failure_out)
 {
-    if (plan->address_count < 1 || plan->address_count > NET_ADDRESSES_MAX) {
-        return net_failure_set(failure_out, "check addresses", NULL, 0,
-                               "there must be 1 to 8 listen addresses");
-    }
-    for (uint32_t i = 0; i < plan->address_count; i++) {
-        const struct addr *const address = &plan->addresses[i];
-        if (address->family != ADDR_FAMILY_IPV4 && address->family != ADDR_FAMILY_IPV6) {
-            return net_failure_set(failure_out, "check addresses", address, 0,
-                                   "a listen address is missing");
-        }
-        if (address->port != plan->addresses[0].port) {
-            return net_failure_set(failure_out, "check addresses", address, 0,
-                                   "all listen addresses must have the same port");
-        }
+    const struct addr *culprit = NULL;
+    const char *const text = net_check_addresses(plan->addresses, plan->address_count, &culprit);
+
+    if (text != NULL) {
+        return net_failure_set(failure_out, "check addresses", culprit, 0, text);
     }
     return RESULT_OK;
 }
@@ -222,15 +213,6 @@ int net_sockets_open(const struct net_socket_plan *plan, int fds[NET_ADDRESSES_M
         }
     }
     return result;
-}
-
-unsigned net_grants_copy(const struct net_grants *grants, struct net_granted out[],
-                         unsigned capacity)
-{
-    for (unsigned i = 0; i < grants->count && i < capacity; i++) {
-        out[i] = grants->items[i];
-    }
-    return grants->count;
 }
 
 static int wait_once(struct net_waiter *waiter, struct epoll_event events[], int capacity,

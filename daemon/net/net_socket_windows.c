@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/net/net_check.h"
 #include "daemon/net/net_error.h"
 #include "daemon/os/os.h"
 
@@ -135,8 +136,7 @@ static const char *apply_options(const struct net_socket_plan *plan, SOCKET sock
             return option->must_step;
         }
         if (option->name != NULL) {
-            grants->items[grants->count] = granted;
-            grants->count++;
+            net_grants_add(grants, granted);
         }
     }
     return NULL;
@@ -197,20 +197,11 @@ static int open_one(const struct net_socket_plan *plan, uint32_t index, uint16_t
 
 static int check_addresses(const struct net_socket_plan *plan, struct net_failure *failure_out)
 {
-    const char *const step = "check addresses";
+    const struct addr *culprit = NULL;
+    const char *const text = net_check_addresses(plan->addresses, plan->address_count, &culprit);
 
-    if (plan->address_count < 1 || plan->address_count > NET_ADDRESSES_MAX) {
-        return net_failure_set(failure_out, step, NULL, 0, "there must be 1 to 8 listen addresses");
-    }
-    for (uint32_t i = 0; i < plan->address_count; i++) {
-        const struct addr *const address = &plan->addresses[i];
-        if (address->family != ADDR_FAMILY_IPV4 && address->family != ADDR_FAMILY_IPV6) {
-            return net_failure_set(failure_out, step, address, 0, "a listen address is missing");
-        }
-        if (address->port != plan->addresses[0].port) {
-            return net_failure_set(failure_out, step, address, 0,
-                                   "all listen addresses must have the same port");
-        }
+    if (text != NULL) {
+        return net_failure_set(failure_out, "check addresses", culprit, 0, text);
     }
     return RESULT_OK;
 }
@@ -253,13 +244,4 @@ int net_sockets_open(const struct net_socket_plan *plan, SOCKET sockets[NET_ADDR
         }
     }
     return result;
-}
-
-unsigned net_grants_copy(const struct net_grants *grants, struct net_granted out[],
-                         unsigned capacity)
-{
-    for (unsigned i = 0; i < grants->count && i < capacity; i++) {
-        out[i] = grants->items[i];
-    }
-    return grants->count;
 }

@@ -6,6 +6,7 @@
  *
  * Private to the Windows backends. Threads: the caller's. Memory: the caller's. */
 
+#include "daemon/net/net_grants.h"
 #include "daemon/net/net_system_windows.h"
 #include "daemon/net/net_types.h"
 
@@ -24,13 +25,6 @@ struct net_option {
     int option[2];
     unsigned shift;
     int64_t value; /* NET_SETTING_DEFAULT: only read it. */
-};
-
-/* The granted options of all sockets of one net_udp or net_tcp. */
-#define NET_OPTIONS_MAX 16
-struct net_grants {
-    unsigned count;
-    struct net_granted items[NET_ADDRESSES_MAX * NET_OPTIONS_MAX];
 };
 
 struct net_socket_plan {
@@ -68,10 +62,6 @@ GSRELAY_CHECKED int net_socket_set_nonblocking(struct net_system *system, SOCKET
  * the result that it wrote. */
 int net_failure_set(struct net_failure *failure_out, const char *step, const struct addr *address,
                     int os_error, const char *text);
-
-/* Copies grants as the contracts' _granted() functions promise. */
-unsigned net_grants_copy(const struct net_grants *grants, struct net_granted out[],
-                         unsigned capacity);
 
 int net_sockaddr_from(const struct addr *addr, union net_sockaddr *out);
 struct addr net_sockaddr_to(const union net_sockaddr *address);

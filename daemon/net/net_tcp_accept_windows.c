@@ -216,18 +216,17 @@ static struct addr peer_of(struct tcp_listener *listener, struct tcp_accept *acc
 static void grant_keepalive(struct net_tcp *net, SOCKET socket, const char *name, int option,
                             int32_t asked_s, int set_error)
 {
-    struct net_granted *const granted = &net->grants.items[net->grants.count];
+    struct net_granted granted = {
+        .name = name, .asked = asked_s, .granted = NET_SETTING_DEFAULT, .os_error = set_error};
     int value = 0;
     int size = sizeof(value);
 
-    *granted = (struct net_granted){
-        .name = name, .asked = asked_s, .granted = NET_SETTING_DEFAULT, .os_error = set_error};
     if (net->system->getsockopt(net->system, socket, IPPROTO_TCP, option, &value, &size) == 0) {
-        granted->granted = value;
+        granted.granted = value;
     } else if (set_error == 0) {
-        granted->os_error = WSAGetLastError();
+        granted.os_error = WSAGetLastError();
     }
-    net->grants.count++;
+    net_grants_add(&net->grants, granted);
 }
 
 static void set_keepalive(struct net_tcp *net, SOCKET socket)

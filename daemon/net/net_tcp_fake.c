@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "daemon/net/net_check.h"
 #include "daemon/net/net_fake_parts.h"
 #include "daemon/net/net_ring.h"
 
@@ -59,23 +60,6 @@ static void fill_settings(struct net_tcp *net, const struct net_tcp_options *opt
     net->settings[6] = (struct fake_setting){"send_buffer", options->send_buffer_bytes, 65536};
 }
 
-static const char *find_fault(const struct net_tcp_options *options)
-{
-    if (options->max_connections < 1 || options->max_connections > 1048576) {
-        return "max_connections must be 1 to 1048576";
-    }
-    if (options->output_bytes < 1) {
-        return "output_bytes must be at least 1";
-    }
-    if (options->output_rings < 1 || options->output_rings > options->max_connections) {
-        return "output_rings must be 1 to max_connections";
-    }
-    if (options->backlog < 1) {
-        return "backlog must be at least 1";
-    }
-    return options->linger_s < 0 ? "linger must not be negative" : NULL;
-}
-
 static struct net_tcp *net_create(const struct net_tcp_options *options, struct net_system *system)
 {
     struct net_tcp *const net =
@@ -103,7 +87,7 @@ int net_tcp_open(const struct net_tcp_options *options, struct net_tcp **out,
 {
     struct net_system *const system =
         options->system != NULL ? options->system : net_fake_default();
-    const char *const fault = find_fault(options);
+    const char *const fault = net_check_tcp(options);
     uint16_t port = 0;
 
     if (fault != NULL) {

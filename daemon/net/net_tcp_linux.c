@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "daemon/net/net_check.h"
 #include "daemon/net/net_error.h"
 
 #define EVENTS_MAX 64
@@ -178,19 +179,8 @@ static int open_waiter(struct net_tcp *net, struct net_failure *failure_out)
 
 static int check_options(const struct net_tcp_options *options, struct net_failure *failure_out)
 {
-    const char *text = NULL;
+    const char *const text = net_check_tcp(options);
 
-    if (options->max_connections < 1 || options->max_connections > 1048576) {
-        text = "max_connections must be 1 to 1048576";
-    } else if (options->output_bytes < 1) {
-        text = "output_bytes must be at least 1";
-    } else if (options->output_rings < 1 || options->output_rings > options->max_connections) {
-        text = "output_rings must be 1 to max_connections";
-    } else if (options->backlog < 1) {
-        text = "backlog must be at least 1";
-    } else if (options->linger_s < 0) {
-        text = "linger must not be negative";
-    }
     return text == NULL ? RESULT_OK : net_failure_set(failure_out, "check options", NULL, 0, text);
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/net/net_check.h"
+
 #define NS_PER_S UINT64_C(1000000000)
 
 #define MAX_CONNECTIONS_MAX 1048576u
@@ -15,31 +17,10 @@
 
 /* --- Opening --------------------------------------------------------------------------------- */
 
-static bool is_setting(int32_t value, int32_t least)
-{
-    return value == NET_SETTING_DEFAULT || value >= least;
-}
-
 static int check_options(const struct net_tcp_options *options, struct net_failure *failure_out)
 {
-    const char *text = NULL;
+    const char *const text = net_check_tcp(options);
 
-    if (options->max_connections < 1 || options->max_connections > MAX_CONNECTIONS_MAX) {
-        text = "max_connections must be 1 to 1048576";
-    } else if (options->output_bytes < 1) {
-        text = "output_bytes must be at least 1";
-    } else if (options->output_rings < 1 || options->output_rings > options->max_connections) {
-        text = "output_rings must be 1 to max_connections";
-    } else if (options->backlog < 1) {
-        text = "backlog must be at least 1";
-    } else if (options->linger_s < 0) {
-        text = "linger must not be negative";
-    } else if (!is_setting(options->keepalive_idle_s, 1) ||
-               !is_setting(options->keepalive_interval_s, 1) ||
-               !is_setting(options->recv_buffer_bytes, 0) ||
-               !is_setting(options->send_buffer_bytes, 0)) {
-        text = "keepalive times and buffer sizes must be positive";
-    }
     return text == NULL ? RESULT_OK : net_failure_set(failure_out, "check options", NULL, 0, text);
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/net/net_check.h"
 #include "daemon/net/net_fake_parts.h"
 
 #define USUAL_BUFFER_BYTES 212992
@@ -34,11 +35,11 @@ int net_udp_open(const struct net_udp_options *options, struct net_udp **out,
 {
     struct net_system *const system =
         options->system != NULL ? options->system : net_fake_default();
+    const char *const fault = net_check_udp(options);
     uint16_t port = 0;
 
-    if (options->max_datagram < 1 || options->max_datagram > NET_DATAGRAM_MAX) {
-        return fake_fail(failure_out, RESULT_INVALID, "check options", NULL,
-                         "max_datagram must be 1 to 65507 bytes");
+    if (fault != NULL) {
+        return fake_fail(failure_out, RESULT_INVALID, "check options", NULL, fault);
     }
     const int result = fake_choose_port(system, options->addresses, options->address_count, false,
                                         &port, failure_out);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/net/net_check.h"
 #include "daemon/net/net_error.h"
 
 /* Unusable datagrams and errors that one net_udp_recv() passes over before it gives the owner its
@@ -150,11 +151,9 @@ static int open_waiter(struct net_udp *net, struct net_failure *failure_out)
 
 static int check_options(const struct net_udp_options *options, struct net_failure *failure_out)
 {
-    if (options->max_datagram < 1 || options->max_datagram > NET_DATAGRAM_MAX) {
-        return net_failure_set(failure_out, "check options", NULL, 0,
-                               "max_datagram must be 1 to 65507 bytes");
-    }
-    return RESULT_OK;
+    const char *const text = net_check_udp(options);
+
+    return text == NULL ? RESULT_OK : net_failure_set(failure_out, "check options", NULL, 0, text);
 }
 
 int net_udp_open(const struct net_udp_options *options, struct net_udp **out,

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "daemon/net/net_check.h"
 #include "daemon/net/net_error.h"
 
 /* Names that the headers of MinGW-w64 10 do not have. */
@@ -215,15 +216,8 @@ static int join_port(struct net_udp *net, struct net_failure *failure_out)
 
 static int check_options(const struct net_udp_options *options, struct net_failure *failure_out)
 {
-    const char *text = NULL;
+    const char *const text = net_check_udp(options);
 
-    if (options->max_datagram < 1 || options->max_datagram > NET_DATAGRAM_MAX) {
-        text = "max_datagram must be 1 to 65507 bytes";
-    } else if (options->ttl != NET_SETTING_DEFAULT && (options->ttl < 1 || options->ttl > 255)) {
-        text = "ttl must be 1 to 255";
-    } else if (options->dscp != NET_SETTING_DEFAULT && (options->dscp < 0 || options->dscp > 63)) {
-        text = "dscp must be 0 to 63";
-    }
     return text == NULL ? RESULT_OK : net_failure_set(failure_out, "check options", NULL, 0, text);
 }
 
