@@ -36,7 +36,7 @@ struct bucket {
 
 struct event_state {
     struct bucket bucket;
-    uint64_t suppressed; /* Since the event's last line. */
+    uint64_t suppressed; /* Since the event's last line that the sink took. */
 };
 
 struct log {
@@ -47,6 +47,7 @@ struct log {
     struct bucket all;
     struct event_state events[LOG_EVENT_COUNT];
     struct log_line line;
+    enum log_event event; /* Of the line. */
 };
 
 static void bucket_init(struct bucket *bucket, uint32_t rate_per_s, uint32_t burst, uint64_t now_ns)
@@ -143,10 +144,10 @@ struct log_line *log_begin(struct log *log, enum log_event event)
         return &log->line;
     }
     begin_line(log, event);
+    log->event = event;
     /* Told at the front of the line, where a long one cannot cut it off. */
     if (state->suppressed > 0) {
         log_u64(&log->line, "suppressed", state->suppressed);
-        state->suppressed = 0;
     }
     if (log->lost_untold > 0) {
         log_u64(&log->line, "lost", log->lost_untold);
@@ -166,6 +167,7 @@ void log_end(struct log *log)
         log->lost_untold++;
         return;
     }
+    log->events[log->event].suppressed = 0;
     log->counts.written++;
     log->counts.lost += (unsigned)result;
     log->lost_untold = (unsigned)result;

@@ -187,6 +187,24 @@ static void sink__lost_lines_it_had_taken__are_told_on_the_next(void **state)
     log_destroy(log);
 }
 
+static void sink__refuses_the_line_that_tells_of_suppressed_ones__a_later_line_tells(void **state)
+{
+    (void)state;
+    struct log *log = create_log(LOG_INFO, 1000);
+    for (int i = 0; i < LOG_EVENT_BURST + 3; i++) {
+        write_event(log, LOG_EVENT_AUTH_FAILED);
+    }
+    now_ns += NS_PER_S;
+    sink.answer = RESULT_FULL;
+    write_event(log, LOG_EVENT_AUTH_FAILED);
+    sink.answer = 0;
+    write_event(log, LOG_EVENT_AUTH_FAILED);
+    write_event(log, LOG_EVENT_AUTH_FAILED);
+    assert_non_null(strstr(sink.text, "evt=auth_failed suppressed=3 lost=1 n=7\n"));
+    assert_null(strstr(strstr(sink.text, "suppressed=3") + 1, "suppressed"));
+    log_destroy(log);
+}
+
 static void sink__replaced__closes_the_old_one(void **state)
 {
     (void)state;
@@ -230,6 +248,7 @@ int main(void)
         cmocka_unit_test(all_peer_events__over_lines_per_s__are_suppressed),
         cmocka_unit_test(sink__refuses__is_counted_and_told_once),
         cmocka_unit_test(sink__lost_lines_it_had_taken__are_told_on_the_next),
+        cmocka_unit_test(sink__refuses_the_line_that_tells_of_suppressed_ones__a_later_line_tells),
         cmocka_unit_test(sink__replaced__closes_the_old_one),
         cmocka_unit_test(destroy__null__is_allowed),
         cmocka_unit_test(events__each__has_a_name_of_its_own_and_a_help),
