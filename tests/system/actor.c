@@ -25,6 +25,7 @@ struct actor {
     bool is_cut;
     bool is_mute;
     bool is_deaf;
+    bool is_small;
     uint8_t input[4096];
     size_t input_start;
     size_t input_size;
@@ -75,7 +76,7 @@ static void follow_tcp(struct actor *actor, uint64_t now_ns)
     const bool is_wanted = gsrelay_io_tcp_wanted(actor->client) == 1;
 
     if (is_wanted && actor->tcp == NULL && !actor->is_cut) {
-        actor->tcp = peer_connect(control_address, false);
+        actor->tcp = peer_connect(control_address, actor->is_small);
         actor->input_start = actor->input_size = 0;
         if (actor->tcp != NULL) {
             gsrelay_io_tcp_connected(actor->client, now_ns);
@@ -306,6 +307,11 @@ void actor_mute(struct actor *actor, bool is_mute)
     actor->is_mute = is_mute;
 }
 
+void actor_shrink(struct actor *actor)
+{
+    actor->is_small = true;
+}
+
 void actor_deafen(struct actor *actor, bool is_deaf)
 {
     actor->is_deaf = is_deaf;
@@ -313,18 +319,32 @@ void actor_deafen(struct actor *actor, bool is_deaf)
 
 /* --- Events ---------------------------------------------------------------------------------- */
 
+static void take_at(struct actor *actor, unsigned index, struct gsrelay_event *out)
+{
+    *out = actor->events[index];
+    actor->event_count--;
+    memmove(&actor->events[index], &actor->events[index + 1],
+            (actor->event_count - index) * sizeof(actor->events[0]));
+}
+
 static bool take(struct actor *actor, enum gsrelay_event_type type, struct gsrelay_event *out)
 {
     for (unsigned i = 0; i < actor->event_count; i++) {
         if (actor->events[i].type == type) {
-            *out = actor->events[i];
-            actor->event_count--;
-            memmove(&actor->events[i], &actor->events[i + 1],
-                    (actor->event_count - i) * sizeof(actor->events[0]));
+            take_at(actor, i, out);
             return true;
         }
     }
     return false;
+}
+
+bool actor_next(struct actor *actor, struct gsrelay_event *out)
+{
+    if (actor->event_count == 0) {
+        return false;
+    }
+    take_at(actor, 0, out);
+    return true;
 }
 
 struct gsrelay_event actor_await(struct actor *actor, enum gsrelay_event_type type)

@@ -47,6 +47,9 @@ void actor_move(struct actor *actor);
 /* Nothing of this actor goes out over UDP any more. */
 void actor_mute(struct actor *actor, bool is_mute);
 
+/* Before its first turn: the smallest receive buffer for TCP, so that it is soon full. */
+void actor_shrink(struct actor *actor);
+
 /* Leaves the TCP connection unread. */
 void actor_deafen(struct actor *actor, bool is_deaf);
 
@@ -56,6 +59,9 @@ void actors_turns(unsigned count);
 
 /* Takes the first event of that type out of what has come; when there is none, waits for it. */
 struct gsrelay_event actor_await(struct actor *actor, enum gsrelay_event_type type);
+
+/* Takes the first event of all. */
+bool actor_next(struct actor *actor, struct gsrelay_event *out);
 
 /* How many events of that type have come and were not taken. */
 unsigned actor_count(const struct actor *actor, enum gsrelay_event_type type);
