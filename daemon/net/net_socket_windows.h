@@ -27,6 +27,13 @@ struct net_option {
     int64_t value; /* NET_SETTING_DEFAULT: only read it. */
 };
 
+/* The two columns of an option that IPv4 and IPv6 have in common. */
+#define NET_OPTION_BOTH(level, option)                                                             \
+    {level, level},                                                                                \
+    {                                                                                              \
+        option, option                                                                             \
+    }
+
 struct net_socket_plan {
     struct net_system *system;
     int type; /* SOCK_DGRAM or SOCK_STREAM. */

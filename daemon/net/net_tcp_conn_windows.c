@@ -207,17 +207,26 @@ bool tcp_is_shortage(int error)
            error_class == NET_ERROR_RETRY;
 }
 
-/* All starved connections share one delay: what is short is short for all of them. */
+/* All starved connections share one delay: what is short is short for all of them. It is never
+ * none, as posting may work where what follows it does not. */
 void tcp_conn_starve(struct net_tcp *net, struct tcp_conn *conn)
 {
     conn->is_starved = true;
     if (net->starved_retry_ns == 0) {
+        const uint64_t delay_ns = net_backoff_fail(&net->starved_backoff);
         net->starved_retry_ns =
-            net->system->now_ns(net->system) + net_backoff_fail(&net->starved_backoff);
+            net->system->now_ns(net->system) + (delay_ns > 0 ? delay_ns : NET_BACKOFF_FIRST_NS);
     }
 }
 
 /* --- Receiving ------------------------------------------------------------------------------- */
+
+static void starve_reading(struct net_tcp *net, struct tcp_conn *conn)
+{
+    conn->read_side = READ_STARVED;
+    tcp_conn_starve(net, conn);
+    tcp_conn_update_note(net, conn);
+}
 
 /* Posts the receive of no bytes. Of an idle connection the system so holds no buffer. */
 static void arm(struct net_tcp *net, struct tcp_conn *conn)
@@ -232,14 +241,24 @@ static void arm(struct net_tcp *net, struct tcp_conn *conn)
     if (error == 0 || error == WSA_IO_PENDING) {
         conn->read_side = READ_ARMED;
         tcp_op_posted(net, &conn->recv);
+        tcp_conn_update_note(net, conn);
     } else if (tcp_is_shortage(error)) {
-        conn->read_side = READ_STARVED;
-        tcp_conn_starve(net, conn);
+        starve_reading(net, conn);
     } else {
         tcp_conn_end(net, conn, tcp_reason_of(error));
-        return;
     }
-    tcp_conn_update_note(net, conn);
+}
+
+/* After a read that gave nothing: waits for more, or for better times, or ends. */
+static void go_on_after(struct net_tcp *net, struct tcp_conn *conn, int error)
+{
+    if (net_error_class_windows(error) == NET_ERROR_AGAIN) {
+        arm(net, conn);
+    } else if (tcp_is_shortage(error)) {
+        starve_reading(net, conn);
+    } else {
+        tcp_conn_end(net, conn, tcp_reason_of(error));
+    }
 }
 
 /* Reads and throws away what a lingering peer sends. What is left after that wakes us again. */
@@ -257,12 +276,8 @@ static void discard_input(struct net_tcp *net, struct tcp_conn *conn)
             tcp_conn_check_finished(net, conn);
             return;
         }
-        const int error = WSAGetLastError();
-        if (!tcp_is_shortage(error)) {
-            tcp_conn_end(net, conn, tcp_reason_of(error));
-            return;
-        }
-        break;
+        go_on_after(net, conn, WSAGetLastError());
+        return;
     }
     arm(net, conn);
 }
@@ -278,11 +293,8 @@ void tcp_conn_finish_recv(struct net_tcp *net, struct tcp_conn *conn)
     assert(conn->read_side == READ_ARMED);
     if (!net->system->operation_result(net->system, conn->socket, &conn->recv.overlapped,
                                        &transferred)) {
-        const int error = WSAGetLastError();
-        if (!tcp_is_shortage(error)) {
-            tcp_conn_end(net, conn, tcp_reason_of(error));
-            return;
-        }
+        go_on_after(net, conn, WSAGetLastError());
+        return;
     }
     conn->read_side = READ_READY;
     if (conn->state == CONN_LINGERING) {
@@ -323,12 +335,7 @@ int net_tcp_read(struct net_tcp *net, struct net_conn handle, void *bytes, size_
         tcp_conn_check_finished(net, conn);
         return 0;
     }
-    const int error = WSAGetLastError();
-    if (!tcp_is_shortage(error)) {
-        tcp_conn_end(net, conn, tcp_reason_of(error));
-        return RESULT_CLOSED;
-    }
-    arm(net, conn);
+    go_on_after(net, conn, WSAGetLastError());
     return conn->state == CONN_OPEN ? RESULT_AGAIN : RESULT_CLOSED;
 }
 

@@ -26,38 +26,16 @@ static int check_options(const struct net_tcp_options *options, struct net_failu
 
 static void set_up(struct net_tcp *net, const struct net_tcp_options *options)
 {
+    const int32_t recv_bytes = options->recv_buffer_bytes;
+    const int32_t send_bytes = options->send_buffer_bytes;
     const struct net_option ladder[TCP_OPTIONS_COUNT] = {
-        {"reuse_address",
-         NULL,
-         {SOL_SOCKET, SOL_SOCKET},
-         {SO_EXCLUSIVEADDRUSE, SO_EXCLUSIVEADDRUSE},
-         0,
+        {"reuse_address", NULL, NET_OPTION_BOTH(SOL_SOCKET, SO_EXCLUSIVEADDRUSE), 0,
          options->reuse_address},
         {NULL, "set IPV6_V6ONLY", {-1, IPPROTO_IPV6}, {0, IPV6_V6ONLY}, 0, 1},
-        {"no_delay",
-         NULL,
-         {IPPROTO_TCP, IPPROTO_TCP},
-         {TCP_NODELAY, TCP_NODELAY},
-         0,
-         options->no_delay},
-        {"keepalive",
-         NULL,
-         {SOL_SOCKET, SOL_SOCKET},
-         {SO_KEEPALIVE, SO_KEEPALIVE},
-         0,
-         options->keepalive},
-        {"recv_buffer",
-         NULL,
-         {SOL_SOCKET, SOL_SOCKET},
-         {SO_RCVBUF, SO_RCVBUF},
-         0,
-         options->recv_buffer_bytes},
-        {"send_buffer",
-         NULL,
-         {SOL_SOCKET, SOL_SOCKET},
-         {SO_SNDBUF, SO_SNDBUF},
-         0,
-         options->send_buffer_bytes},
+        {"no_delay", NULL, NET_OPTION_BOTH(IPPROTO_TCP, TCP_NODELAY), 0, options->no_delay},
+        {"keepalive", NULL, NET_OPTION_BOTH(SOL_SOCKET, SO_KEEPALIVE), 0, options->keepalive},
+        {"recv_buffer", NULL, NET_OPTION_BOTH(SOL_SOCKET, SO_RCVBUF), 0, recv_bytes},
+        {"send_buffer", NULL, NET_OPTION_BOTH(SOL_SOCKET, SO_SNDBUF), 0, send_bytes},
     };
 
     memcpy(net->options, ladder, sizeof(ladder));

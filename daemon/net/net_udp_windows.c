@@ -141,27 +141,14 @@ static const char *turn_off_peer_errors(struct net_system *system, SOCKET socket
 static int open_sockets(struct net_udp *net, const struct net_udp_options *options,
                         struct net_failure *failure_out)
 {
+    const int32_t recv_bytes = options->recv_buffer_bytes;
+    const int32_t send_bytes = options->send_buffer_bytes;
     const struct net_option ladder[] = {
         /* SO_REUSEADDR would let anybody take the port over. */
-        {NULL,
-         "set SO_EXCLUSIVEADDRUSE",
-         {SOL_SOCKET, SOL_SOCKET},
-         {SO_EXCLUSIVEADDRUSE, SO_EXCLUSIVEADDRUSE},
-         0,
-         1},
+        {NULL, "set SO_EXCLUSIVEADDRUSE", NET_OPTION_BOTH(SOL_SOCKET, SO_EXCLUSIVEADDRUSE), 0, 1},
         {NULL, "set IPV6_V6ONLY", {-1, IPPROTO_IPV6}, {0, IPV6_V6ONLY}, 0, 1},
-        {"recv_buffer",
-         NULL,
-         {SOL_SOCKET, SOL_SOCKET},
-         {SO_RCVBUF, SO_RCVBUF},
-         0,
-         options->recv_buffer_bytes},
-        {"send_buffer",
-         NULL,
-         {SOL_SOCKET, SOL_SOCKET},
-         {SO_SNDBUF, SO_SNDBUF},
-         0,
-         options->send_buffer_bytes},
+        {"recv_buffer", NULL, NET_OPTION_BOTH(SOL_SOCKET, SO_RCVBUF), 0, recv_bytes},
+        {"send_buffer", NULL, NET_OPTION_BOTH(SOL_SOCKET, SO_SNDBUF), 0, send_bytes},
         {"ttl", NULL, {IPPROTO_IP, IPPROTO_IPV6}, {IP_TTL, IPV6_UNICAST_HOPS}, 0, options->ttl},
         {"dscp", NULL, {IPPROTO_IP, IPPROTO_IPV6}, {IP_TOS, IPV6_TCLASS}, 2, options->dscp},
     };

@@ -175,6 +175,26 @@ static void recv__cannot_be_posted__waits_grow_and_nothing_is_lost(void **state)
     script_close(&script);
 }
 
+static void recv__short_of_memory_in_the_read__waits_and_goes_on(void **state)
+{
+    struct net_conn conn;
+    char bytes[5];
+
+    (void)state;
+    script_open(&script);
+    struct peer *const peer = join(&script.world, &conn);
+    assert_int_equal(peer_send(peer, "still", 5), 5);
+    script.recv = (struct fault){.count = 5, .error = WSAENOBUFS};
+    const uint64_t before_ns = script.now_ns;
+    read_exactly(&script.world, conn, bytes, 5);
+    assert_memory_equal(bytes, "still", 5);
+    assert_int_equal(script.recv.count, 0);
+    /* Posting works all the while, so that without a pause each of the five would be at once. */
+    assert_true(script.now_ns - before_ns >= 5 * STEP_NS);
+    peer_close(peer);
+    script_close(&script);
+}
+
 static void recv__fails__connection_is_over_for_the_right_reason(void **state)
 {
     static const struct {
@@ -366,6 +386,7 @@ int main(void)
         cmocka_unit_test_setup(send__completes_badly__connection_is_over_and_ring_is_back, set_up),
         cmocka_unit_test_setup(send__fails_at_once__write_says_closed, set_up),
         cmocka_unit_test_setup(recv__cannot_be_posted__waits_grow_and_nothing_is_lost, set_up),
+        cmocka_unit_test_setup(recv__short_of_memory_in_the_read__waits_and_goes_on, set_up),
         cmocka_unit_test_setup(recv__fails__connection_is_over_for_the_right_reason, set_up),
         cmocka_unit_test_setup(close__abort_and_no_wait_after_it__is_a_reset_at_once, set_up),
         cmocka_unit_test_setup(close__completions_are_late__entry_and_ring_wait_for_them, set_up),
