@@ -35,9 +35,10 @@ fi
 PKG_CONFIG_PATH=$(dirname "$pc")
 export PKG_CONFIG_PATH
 
-# shellcheck disable=SC2046
-"$cc" -std=c11 -Wall -Wextra -Wpedantic -Werror $static "$source/examples/minimal.c" \
-    $(pkg-config --cflags --libs gsrelay) -o "$work/minimal$suffix"
+# pkg-config escapes blanks in paths for a shell that reads its words again.
+eval "set -- $(pkg-config --cflags --libs gsrelay)"
+# shellcheck disable=SC2086
+"$cc" -std=c11 -Wall -Wextra -Wpedantic -Werror $static "$source/examples/minimal.c" "$@" -o "$work/minimal$suffix"
 echo "ok: C by pkg-config"
 
 cat >"$work/minimal.cpp" <<'CPP'
@@ -53,9 +54,8 @@ int main()
 }
 CPP
 if command -v "$cxx" >/dev/null 2>&1; then
-    # shellcheck disable=SC2046
-    "$cxx" -Wall -Wextra -Wpedantic -Werror $static "$work/minimal.cpp" \
-        $(pkg-config --cflags --libs gsrelay) -o "$work/minimal_cpp$suffix"
+    # shellcheck disable=SC2086
+    "$cxx" -Wall -Wextra -Wpedantic -Werror $static "$work/minimal.cpp" "$@" -o "$work/minimal_cpp$suffix"
     echo "ok: C++ by pkg-config"
     if [ -z "$sodium" ]; then
         "$work/minimal_cpp"
