@@ -2,6 +2,7 @@
 #ifndef GSRELAY_CORE_CORE_INTERNAL_H
 #define GSRELAY_CORE_CORE_INTERNAL_H
 
+#include "daemon/base/timer.h"
 #include "daemon/core/cell.h"
 #include "daemon/core/core.h"
 #include "daemon/core/events.h"
@@ -10,7 +11,6 @@
 #include "daemon/core/pool.h"
 #include "daemon/core/room.h"
 #include "daemon/core/slot.h"
-#include "daemon/base/timer.h"
 #include "daemon/core/validate.h"
 
 /* core_internal.h - the struct behind core.h, for the files of this folder and their tests.
