@@ -9,8 +9,11 @@
 
 #include <sodium.h>
 
+#include "proto/ticket.h"
+
 static_assert(GSRELAY_SEED_SIZE == randombytes_SEEDBYTES, "the seed is libsodium's");
-static_assert(GSRELAY_TICKET_NAME_MAX == HELLO_NAME_SIZE_MAX, "one limit");
+static_assert(GSRELAY_TICKET_NAME_MAX == TICKET_NAME_MAX, "one limit");
+static_assert(GSRELAY_TICKET_KEY_SIZE == TICKET_KEY_SIZE, "one size");
 static_assert(GSRELAY_EVENT_BYTES >= DATAGRAM_LIMIT_MAX, "any payload fits an event");
 
 /* What may come at once apart from a message: each request failing, and the end of session, room
@@ -49,6 +52,13 @@ static bool is_sound(const struct gsrelay_options *options)
            options->backoff_min_ms > 0 && options->backoff_min_ms <= options->backoff_max_ms &&
            options->attempt_ms > 0 && options->rejoin <= 1 &&
            (options->allocate == NULL) == (options->release == NULL);
+}
+
+int gsrelay_ticket_read(const char *line, char name_out[GSRELAY_TICKET_NAME_MAX + 1],
+                        uint8_t key_out[GSRELAY_TICKET_KEY_SIZE])
+{
+    return ticket_line_parse(line, strlen(line), name_out, key_out) < 0 ? GSRELAY_INVALID
+                                                                        : GSRELAY_OK;
 }
 
 /* --- Memory ---------------------------------------------------------------------------------- */

@@ -147,12 +147,12 @@ static bool give_input(struct gsrelay_client *client)
 
 static void receive_udp(struct gsrelay_client *client);
 
-static void receive_tcp(struct gsrelay_client *client)
+static void receive_tcp(struct gsrelay_client *client, bool is_readable)
 {
     struct client_sockets *sockets = client->sockets;
 
     while (sockets->tcp != SOCKET_OS_NONE && !sockets->is_connecting && give_input(client) &&
-           gsrelay_io_tcp_wanted(client)) {
+           is_readable && gsrelay_io_tcp_wanted(client)) {
         int error = 0;
         int received =
             socket_os_receive(sockets->tcp, sockets->input, sizeof(sockets->input), &error);
@@ -352,7 +352,8 @@ static void pump_out(struct gsrelay_client *client, uint64_t now_ns)
     send_udp(client);
 }
 
-static void wait_for_input(struct gsrelay_client *client, uint64_t until_ns)
+/* Waits, and takes what came. */
+static void pump_in(struct gsrelay_client *client, uint64_t until_ns)
 {
     struct client_sockets *sockets = client->sockets;
     uint64_t deadline_ns = gsrelay_io_deadline(client);
@@ -371,6 +372,9 @@ static void wait_for_input(struct gsrelay_client *client, uint64_t until_ns)
     client_time_set(client, socket_os_clock_ns());
     if (sockets->is_connecting && wait.is_tcp_writable)
         finish_connecting(client);
+    receive_tcp(client, wait.is_tcp_readable);
+    if (wait.is_udp_readable)
+        receive_udp(client);
 }
 
 int gsrelay_poll(struct gsrelay_client *client, uint32_t timeout_ms)
@@ -383,9 +387,7 @@ int gsrelay_poll(struct gsrelay_client *client, uint32_t timeout_ms)
     end_ns = client->now_ns + timeout_ms * NS_PER_MS;
     do {
         pump_out(client, client->now_ns);
-        wait_for_input(client, end_ns);
-        receive_tcp(client);
-        receive_udp(client);
+        pump_in(client, end_ns);
         pump_out(client, client->now_ns);
     } while (!has_event(client) && client->now_ns < end_ns);
     return has_event(client);

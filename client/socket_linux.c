@@ -176,9 +176,13 @@ void socket_os_wait(struct socket_os_wait *wait, uint64_t timeout_ns)
     /* A connection that nothing is wanted of would report its end over and over. */
     if (fds[0].events == 0)
         fds[0].fd = -1;
-    wait->is_tcp_writable = false;
-    if (ppoll(fds, 2, &timeout, NULL) > 0)
-        wait->is_tcp_writable = (fds[0].revents & (POLLOUT | POLLERR | POLLHUP)) != 0;
+    if (ppoll(fds, 2, &timeout, NULL) <= 0) {
+        fds[0].revents = 0;
+        fds[1].revents = 0;
+    }
+    wait->is_tcp_readable = (fds[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0;
+    wait->is_tcp_writable = (fds[0].revents & (POLLOUT | POLLERR | POLLHUP)) != 0;
+    wait->is_udp_readable = fds[1].revents != 0;
 }
 
 const char *socket_os_error_text(int error, char out[SOCKET_OS_TEXT_SIZE])

@@ -58,7 +58,9 @@ struct socket_os_wait {
     socket_os udp; /* Or SOCKET_OS_NONE. */
     bool wants_tcp_input;
     bool wants_tcp_output; /* Also while connecting. */
+    bool is_tcp_readable;  /* Out: readable, or failed. */
     bool is_tcp_writable;  /* Out: writable, or failed. */
+    bool is_udp_readable;  /* Out. */
 };
 
 /* Returns when one of them is ready or timeout_ns has passed, perhaps earlier. */

@@ -224,14 +224,22 @@ void socket_os_wait(struct socket_os_wait *wait, uint64_t timeout_ns)
     }
     if (wait->udp != SOCKET_OS_NONE)
         FD_SET((SOCKET)wait->udp, &input);
+    wait->is_tcp_readable = false;
     wait->is_tcp_writable = false;
+    wait->is_udp_readable = false;
     if (input.fd_count + output.fd_count == 0) {
         Sleep((DWORD)((timeout_us + 999) / 1000));
         return;
     }
-    if (select(0, &input, &output, &failed, &timeout) > 0 && wait->tcp != SOCKET_OS_NONE)
+    if (select(0, &input, &output, &failed, &timeout) <= 0)
+        return;
+    if (wait->tcp != SOCKET_OS_NONE) {
+        wait->is_tcp_readable = FD_ISSET((SOCKET)wait->tcp, &input) != 0;
         wait->is_tcp_writable =
             FD_ISSET((SOCKET)wait->tcp, &output) != 0 || FD_ISSET((SOCKET)wait->tcp, &failed) != 0;
+    }
+    if (wait->udp != SOCKET_OS_NONE)
+        wait->is_udp_readable = FD_ISSET((SOCKET)wait->udp, &input) != 0;
 }
 
 const char *socket_os_error_text(int error, char out[SOCKET_OS_TEXT_SIZE])

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/tools/tool.h"
 
+#include <gsrelay/gsrelay_io.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -29,7 +31,6 @@ struct member {
     bool is_ending;
     bool has_session;
     bool is_bound;
-    bool is_silent;     /* Nothing comes over UDP. */
     bool is_code_shown; /* create: the code was printed. */
     uint32_t request;   /* create, join; ping: the one that is out. */
     uint32_t pings;
@@ -74,7 +75,7 @@ static int read_ticket(const struct tool_options *options, char name[TICKET_NAME
 
     if (file_line_read(options->ticket_file, "ticket file", line, sizeof(line)) < 0)
         return -1;
-    result = ticket_line_parse(line, strlen(line), name, key);
+    result = gsrelay_ticket_read(line, name, key);
     sodium_memzero(line, sizeof(line));
     if (result < 0)
         say("%s is not a ticket: one line, NAME KEY, as gsrelay ticket prints it",
@@ -278,7 +279,9 @@ static void on_member(struct member *member, const struct gsrelay_event *event)
         snprintf(text, sizeof(text), "member %u %s", event->member,
                  (event->flags & GSRELAY_EVENT_PRESENT) != 0 ? "is here" : "joined");
     else
-        snprintf(text, sizeof(text), "member %u left: %s", event->member, why(event));
+        snprintf(text, sizeof(text), "member %u left%s%s", event->member,
+                 event->reason != GSRELAY_REASON_NONE ? ": " : "",
+                 event->reason != GSRELAY_REASON_NONE ? why(event) : "");
     note(member, text);
 }
 
@@ -343,10 +346,13 @@ static void on_disconnected(struct member *member, const struct gsrelay_event *e
 
 static void on_silent(struct member *member)
 {
-    member->is_silent = true;
+    struct gsrelay_udp_peer peer = {0};
+
     show_code(member);
-    say("nothing comes over UDP from %s: does a firewall stop it, or is only TCP forwarded?",
-        member->options->host);
+    (void)gsrelay_io_udp_peer(member->client, &peer);
+    say("nothing comes over UDP from port %u of %s: does a firewall stop it, or is only TCP "
+        "forwarded?",
+        peer.port, peer.address[0] != '\0' ? peer.address : member->options->host);
     if (member->options->command == TOOL_SEND)
         end(member, TOOL_NO_RELAY);
 }
@@ -380,7 +386,6 @@ static void on_bound(struct member *member)
     bool is_first = !member->is_bound;
 
     member->is_bound = true;
-    member->is_silent = false;
     show_code(member);
     if (is_first && member->options->command == TOOL_SEND)
         send_words(member);

@@ -174,6 +174,23 @@ static void create__with_an_allocator__takes_and_returns_one_piece(void **state)
     gsrelay_destroy(NULL);
 }
 
+static void ticket__as_it_is_printed__is_read(void **state)
+{
+    char line[300] = "gsr1:main:99:me:create ";
+    char name[GSRELAY_TICKET_NAME_MAX + 1] = "";
+    uint8_t key[GSRELAY_TICKET_KEY_SIZE] = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < 32; i++)
+        snprintf(line + strlen(line), 3, "%02x", i);
+    assert_int_equal(gsrelay_ticket_read(line, name, key), GSRELAY_OK);
+    assert_string_equal(name, "gsr1:main:99:me:create");
+    assert_int_equal(key[31], 31);
+    line[strlen(line) - 1] = '\0';
+    assert_int_equal(gsrelay_ticket_read(line, name, key), GSRELAY_INVALID);
+    assert_int_equal(gsrelay_ticket_read("", name, key), GSRELAY_INVALID);
+}
+
 static void create__options_out_of_range__are_refused(void **state)
 {
     static const uint8_t key[32];
@@ -241,6 +258,7 @@ int main(void)
         cmocka_unit_test(results__each_has_a_sentence),
         cmocka_unit_test(version__is_that_of_the_header),
         cmocka_unit_test(create__with_an_allocator__takes_and_returns_one_piece),
+        cmocka_unit_test(ticket__as_it_is_printed__is_read),
         cmocka_unit_test(create__options_out_of_range__are_refused),
         cmocka_unit_test(sockets__not_opened__cannot_be_polled),
     };

@@ -79,6 +79,11 @@ const char *gsrelay_version(void);
 
 struct gsrelay_client;
 
+/* Reads a ticket as a backend hands it out and `gsrelay ticket` prints it: one line, "NAME KEY".
+ * GSRELAY_INVALID for anything else, and then nothing is written. */
+int gsrelay_ticket_read(const char *line, char name_out[GSRELAY_TICKET_NAME_MAX + 1],
+                        uint8_t key_out[GSRELAY_TICKET_KEY_SIZE]);
+
 /* Fill with gsrelay_options_init(), then change what is to differ. */
 struct gsrelay_options {
     /* A ticket that the game's backend or `gsrelay ticket` made. NULL: the relay runs in open
@@ -125,14 +130,18 @@ void gsrelay_destroy(struct gsrelay_client *client);
 /* --- Sockets --------------------------------------------------------------------------------- */
 
 /* Begins to connect to the relay's control port; CONNECTED or DISCONNECTED follows as an event.
- * host is a name or a numeric address. A name is looked up by the system, here and before each new
- * try, and that may block for seconds; a numeric address never blocks.
+ * host is a name or a numeric address. gsrelay_poll() looks a name up before each try, and the
+ * system may block there for seconds; a numeric address never blocks.
  * GSRELAY_WRONG_STATE while a connection exists. After DISCONNECTED it may be called again. */
 int gsrelay_connect(struct gsrelay_client *client, const char *host, uint16_t port);
 
 /* Sends what is queued, receives what has come, and runs what is due. Waits for up to timeout_ms
- * until at least one event is there; 0 never waits. To be called at least every 100 ms, usually
- * once a frame. Returns 1 when an event waits, 0 when none does, or a negative result. */
+ * until at least one event is there; 0 never waits. Returns 1 when an event waits, 0 when none
+ * does, or a negative result.
+ *
+ * To be called about once a frame. While nobody calls it nothing is sent, not even the signs of
+ * life, and after some ten seconds (udp.session_idle, control.idle_timeout of the relay) the relay
+ * takes the client for gone: poll during long loading as well. */
 int gsrelay_poll(struct gsrelay_client *client, uint32_t timeout_ms);
 
 /* Opens a new UDP socket and binds it to the membership anew: for a game that learns from the
@@ -144,9 +153,9 @@ int gsrelay_rebind(struct gsrelay_client *client);
  * Each returns a request number above 0, or a negative result. Requests may be made before
  * CONNECTED has come; they wait for it. Each request is answered by exactly one of REQUEST_DONE,
  * REQUEST_FAILED, ROOM_JOINED (create, join) or ROOM_LEFT (leave), unless DISCONNECTED comes first.
- * Relays answer requests in order. When the connection breaks while a request is on its way it
- * fails with GSRELAY_REASON_CONNECTION_LOST: whether the relay did it is then not known, but after
- * RESUMED the events tell the room as it is. */
+ * When the connection breaks while a request is on its way, creating, joining and leaving are
+ * settled after the reconnect; any other request fails with GSRELAY_REASON_CONNECTION_LOST, as
+ * nobody can tell whether the relay did it. After RESUMED the events tell the room as it is. */
 
 /* How a room is made. All zero is a good room; so is NULL. */
 struct gsrelay_room_options {
@@ -224,16 +233,18 @@ enum gsrelay_event_type {
     GSRELAY_EVENT_RESUMED = 4,         /* Connected again, same session, same room. */
     GSRELAY_EVENT_SESSION_LOST = 5,    /* The relay no longer knows the session: the room, if there
                                           was one, is left. CONNECTED follows, or DISCONNECTED. */
-    GSRELAY_EVENT_DISCONNECTED = 6,    /* reason; the end, the library does not try again. time_ms:
-                                          the relay asks to wait so long. limit: with reason
-                                          VERSION_UNSUPPORTED the version that the relay speaks,
-                                          with REFUSED 1 if the relay wants a ticket. */
-    GSRELAY_EVENT_DRAINING = 7,        /* The relay will stop in time_ms. */
+    GSRELAY_EVENT_DISCONNECTED = 6, /* reason; the end, of the room as well: nothing is tried again.
+                                       time_ms: the relay asks to wait so long. limit: with reason
+                                       VERSION_UNSUPPORTED the version that the relay speaks,
+                                       with REFUSED 1 if the relay wants a ticket. */
+    GSRELAY_EVENT_DRAINING = 7,     /* The relay will stop in time_ms. */
 
     /* Requests. */
     GSRELAY_EVENT_REQUEST_DONE = 8,
     GSRELAY_EVENT_REQUEST_FAILED = 9, /* reason, limit (the limit that was met, or 0), time_ms (try
-                                         again after that, or 0). */
+                                         again after that, or 0). request is 0 for the joining that
+                                         options.rejoin asked for. BAD_VALUE for a join: the room
+                                         allows more members than options.members_max (= limit). */
 
     /* The room. */
     GSRELAY_EVENT_ROOM_JOINED = 10,   /* member = own id, host, host_epoch, code, bytes = metadata,
