@@ -120,7 +120,7 @@ function(gsrelay_test name)
     add_test(NAME valgrind_${name} COMMAND ${GSRELAY_VALGRIND} --quiet --error-exitcode=99
       --leak-check=full --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite,possible
       $<TARGET_FILE:${name}>)
-    gsrelay_test_settings(valgrind_${name} TIMEOUT 300 LABELS valgrind ${serial})
+    gsrelay_test_settings(valgrind_${name} TIMEOUT 600 LABELS valgrind ${serial})
   endif()
 endfunction()
 
