@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "tests/net/process_windows.h"
 #include "tests/net/tcp_script_windows.h"
 
 /* Listeners of the real backend, on a system that misbehaves. */
@@ -239,5 +240,5 @@ int main(void)
     };
 
     setvbuf(stdout, NULL, _IONBF, 0);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, process_check_heaps);
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/net/handles_windows.h"
+#include "tests/net/process_windows.h"
 
 /* What loopback cannot produce, on the real backend with a system that misbehaves. */
 
@@ -477,7 +477,7 @@ static void open_and_close__many_times__no_handle_is_left(void **state)
         /* The first rounds make what the system then keeps: its thread pool, Winsock's threads. */
         if (i == WARM_UP) {
             assert_true(GetProcessHandleCount(GetCurrentProcess(), &count_before));
-            highest_before = handles_highest();
+            highest_before = process_highest_handle();
         }
         struct script script = make_script();
         struct net_udp *const net = open_scripted(&script);
@@ -488,7 +488,7 @@ static void open_and_close__many_times__no_handle_is_left(void **state)
     }
     assert_true(GetProcessHandleCount(GetCurrentProcess(), &count_after));
     assert_int_equal(count_after, count_before);
-    assert_true(handles_highest() < highest_before + (uintptr_t)4 * (ROUNDS - WARM_UP) / 2);
+    assert_true(process_highest_handle() < highest_before + (uintptr_t)4 * (ROUNDS - WARM_UP) / 2);
 }
 
 int main(void)
@@ -517,5 +517,5 @@ int main(void)
     };
 
     setvbuf(stdout, NULL, _IONBF, 0);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, process_check_heaps);
 }

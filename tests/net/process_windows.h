@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef GSRELAY_TESTS_NET_HANDLES_WINDOWS_H
-#define GSRELAY_TESTS_NET_HANDLES_WINDOWS_H
+#ifndef GSRELAY_TESTS_NET_PROCESS_WINDOWS_H
+#define GSRELAY_TESTS_NET_PROCESS_WINDOWS_H
 
-/* handles_windows.h - whether handles leak, where the system does not say how many there are.
+/* process_windows.h - whether this process leaked handles or damaged its heaps.
  *
  * Threads: the test's only one. Memory: none. */
 
@@ -11,6 +11,10 @@
 /* The highest number among some new handles, closed again. Wine's GetProcessHandleCount() is always
  * 0, but both systems give freed numbers out again, four by four, so that a leak pushes new handles
  * upwards; some of them, as low numbers may be free beside many that leaked. */
-uintptr_t handles_highest(void);
+uintptr_t process_highest_handle(void);
+
+/* A group's teardown: validates every heap. Wine looks closely only with the debug channel heap
+ * (WINEDEBUG=-all,warn+heap,err+heap). */
+int process_check_heaps(void **state);
 
 #endif

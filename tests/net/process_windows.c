@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/net/handles_windows.h"
+#include "tests/net/process_windows.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,8 +10,9 @@
 #include <windows.h>
 
 #define HANDLES_COUNT 64
+#define HEAPS_MAX     64
 
-uintptr_t handles_highest(void)
+uintptr_t process_highest_handle(void)
 {
     HANDLE events[HANDLES_COUNT];
     uintptr_t highest = 0;
@@ -25,4 +26,21 @@ uintptr_t handles_highest(void)
         assert_true(CloseHandle(events[i]));
     }
     return highest;
+}
+
+int process_check_heaps(void **state)
+{
+    HANDLE heaps[HEAPS_MAX];
+    const DWORD count = GetProcessHeaps(HEAPS_MAX, heaps);
+
+    (void)state;
+    if (count == 0 || count > HEAPS_MAX) {
+        return -1;
+    }
+    for (DWORD i = 0; i < count; i++) {
+        if (!HeapValidate(heaps[i], 0, NULL)) {
+            return -1;
+        }
+    }
+    return 0;
 }
