@@ -2,8 +2,8 @@
 
 /* drain.c - members who play while the relay is told to stop.
  *
- * Run by drain.sh, which waits for the line "they play" and then stops the relay. Every member has to
- * hear that the relay drains, and then that it has shut down, before its connection ends. With
+ * Run by drain.sh, which waits for the line "they play" and then stops the relay. Every member has
+ * to hear that the relay drains, and then that it has shut down, before its connection ends. With
  * "deaf" one more member reads nothing, with so much waiting for it that the relay cannot send it
  * all; the program then stays until its input ends, so that the deaf connection stays open.
  *
