@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/net/udp_script_windows.h"
 
+#include "tests/net/process_windows.h"
+
 /* The NTSTATUS by which a completion of ours is known. */
 #define NTSTATUS_BAD ((ULONG_PTR)0xC0000001)
 
@@ -29,6 +31,8 @@ static int script_close_socket(struct net_system *system, SOCKET socket)
 {
     /* The one order that is safe everywhere: cancel, reap to zero, close. */
     assert_int_equal(script_of(system)->posted, 0);
+    /* While the memory of the net is still there: damage shows in living blocks only. */
+    assert_int_equal(process_check_heaps(NULL), 0);
     script_of(system)->open_sockets--;
     return net_system_windows()->close_socket(system, socket);
 }
