@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/control/connection.h"
 #include "daemon/base/timer.h"
+#include "daemon/control/connection.h"
 
 /* The diagram of connection.h, said a second time. */
 static void state__changes__are_those_of_the_diagram(void **state)
