@@ -319,9 +319,9 @@ enum exit_code server_run(struct server *server)
     return EXIT_CODE_OK;
 }
 
-void server_stop(struct server *server)
+void server_stop(struct server *server, uint32_t within_ms)
 {
-    control_server_stop(server->control);
+    control_server_stop(server->control, within_ms);
 }
 
 void server_report(struct server *server)

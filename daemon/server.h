@@ -51,8 +51,9 @@ void server_ready_line(const struct server *server, char out[SERVER_READY_SIZE])
  */
 enum exit_code server_run(struct server *server);
 
-/* Asks for the end, in order. A second call changes nothing. */
-void server_stop(struct server *server);
+/* Asks for the end, in order, within server.drain_timeout and within `within_ms` (UINT32_MAX: no
+ * other bound than the first). Another call can only shorten what is left. */
+void server_stop(struct server *server, uint32_t within_ms);
 
 /* Asks for the counters to be written to the log now. */
 void server_report(struct server *server);

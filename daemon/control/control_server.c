@@ -44,6 +44,7 @@ struct control_server {
     bool is_blocked;   /* A command waits for room in a worker's queue. */
     bool is_reporting; /* Snapshots were asked for. */
     atomic_bool stop;
+    atomic_uint stop_within_ms; /* Bounds the drain beside drain_timeout_ns. */
     atomic_bool report;
 };
 
@@ -121,6 +122,7 @@ int control_server_open(const struct control_server_options *options, struct con
     server->drain_timeout_ns = config->server.drain_timeout_ns;
     server->stats_interval_ns = config->log.stats_interval_ns;
     atomic_init(&server->stop, false);
+    atomic_init(&server->stop_within_ms, UINT32_MAX);
     atomic_init(&server->report, false);
     if (make_control(server, options) != RESULT_OK) {
         control_server_close(server);
@@ -385,7 +387,7 @@ static int turn(struct control_server *server, uint64_t end_ns)
     flush_output(server);
     write_logs(server);
     run_report(server, now_ns);
-    return worker_failure(server);
+    return RESULT_OK;
 }
 
 /* Every last byte is with the system and every command with its worker. */
@@ -395,26 +397,35 @@ static bool is_drained(const struct control_server *server)
 }
 
 /* Clients hear of the end before their connections close; how long they may take is bounded. */
+/* When a drain that began at begin_ns has to be over; a later stop may still bring it forward. */
+static uint64_t drain_end(struct control_server *server, uint64_t begin_ns)
+{
+    uint64_t within_ms = atomic_load_explicit(&server->stop_within_ms, memory_order_relaxed);
+
+    return begin_ns + sooner(server->drain_timeout_ns, within_ms * 1000000);
+}
+
 static int drain(struct control_server *server)
 {
     uint64_t now_ns = os_clock_ns();
-    uint64_t end_ns = now_ns + server->drain_timeout_ns;
+    uint64_t timeout_ms = (drain_end(server, now_ns) - now_ns) / 1000000;
     struct log_line *line = log_begin(server->log, LOG_EVENT_DRAINING);
 
     log_u64(line, "connections", control_connection_count(server->control));
-    log_u64(line, "timeout_ms", server->drain_timeout_ns / 1000000);
+    log_u64(line, "timeout_ms", timeout_ms);
     log_end(server->log);
     net_tcp_stop_accepting(server->net);
-    control_drain_begin(server->control, (uint32_t)(server->drain_timeout_ns / 1000000), now_ns);
+    control_drain_begin(server->control, (uint32_t)timeout_ms, now_ns);
     flush_output(server);
     control_drain_end(server->control, now_ns);
     int result = turn(server, now_ns);
-    while (result == RESULT_OK && !is_drained(server) && os_clock_ns() < end_ns) {
-        result = turn(server, end_ns);
+    while (result == RESULT_OK && !is_drained(server) &&
+           os_clock_ns() < drain_end(server, now_ns)) {
+        result = turn(server, drain_end(server, now_ns));
     }
     /* Connections that we closed end when their clients close them too. To break them off sooner
      * might cost a client its last bytes, but nobody waits long for one that does not answer. */
-    end_ns = sooner(end_ns, os_clock_ns() + linger_wait_ns);
+    uint64_t end_ns = sooner(drain_end(server, now_ns), os_clock_ns() + linger_wait_ns);
     while (result == RESULT_OK && net_tcp_connection_count(server->net) > 0 &&
            os_clock_ns() < end_ns) {
         result = turn(server, end_ns);
@@ -443,22 +454,29 @@ int control_server_run(struct control_server *server)
 
     server->next_stats_ns =
         server->stats_interval_ns == 0 ? UINT64_MAX : os_clock_ns() + server->stats_interval_ns;
-    while (result == RESULT_OK && !atomic_load_explicit(&server->stop, memory_order_acquire)) {
+    while (result == RESULT_OK && worker_failure(server) == RESULT_OK &&
+           !atomic_load_explicit(&server->stop, memory_order_acquire)) {
         result = turn(server, UINT64_MAX);
     }
+    /* A worker that failed ends us all, but clients are told as long as we can wait at all. */
     if (result == RESULT_OK) {
         result = drain(server);
     }
     server->next_stats_ns = UINT64_MAX;
-    if (result == RESULT_OK) {
+    if (result == RESULT_OK && worker_failure(server) == RESULT_OK) {
         report_last(server);
     }
     write_logs(server);
-    return result;
+    return result == RESULT_OK ? worker_failure(server) : result;
 }
 
-void control_server_stop(struct control_server *server)
+void control_server_stop(struct control_server *server, uint32_t within_ms)
 {
+    unsigned before = atomic_load(&server->stop_within_ms);
+
+    while (within_ms < before &&
+           !atomic_compare_exchange_weak(&server->stop_within_ms, &before, within_ms)) {
+    }
     atomic_store_explicit(&server->stop, true, memory_order_release);
     net_tcp_wake(server->net);
 }

@@ -48,7 +48,9 @@ struct addr control_server_address(const struct control_server *server, unsigned
  * when it returns. */
 GSRELAY_CHECKED int control_server_run(struct control_server *server);
 
-void control_server_stop(struct control_server *server);
+/* Asks for the end, within server.drain_timeout and within `within_ms`; UINT32_MAX bounds nothing.
+ */
+void control_server_stop(struct control_server *server, uint32_t within_ms);
 
 /* Asks for evt=counters lines now. */
 void control_server_report(struct control_server *server);

@@ -153,9 +153,14 @@ const char *os_error_text(int error, char out[OS_ERROR_TEXT_SIZE]);
 
 /* --- Requests from outside ------------------------------------------------------------------- */
 
+/* Windows leaves a console program five seconds when its window is closed or the user logs off. */
+#define OS_HURRY_MS 3500
+
 enum os_request {
-    OS_REQUEST_STOP = 1,    /* Ctrl+C, Ctrl+Break, SIGINT, SIGTERM, the console or session ends. */
-    OS_REQUEST_COUNTERS = 2 /* SIGUSR2: write the counters now. */
+    OS_REQUEST_STOP = 1,     /* Ctrl+C, Ctrl+Break, SIGINT, SIGTERM, the console or session ends. */
+    OS_REQUEST_COUNTERS = 2, /* SIGUSR2: write the counters now. */
+    OS_REQUEST_HURRY =
+        4 /* With STOP: the system ends the process after OS_HURRY_MS or a little more. */
 };
 
 /* Begins to collect requests. After each one `wake` is called, on a thread of the system's or ours

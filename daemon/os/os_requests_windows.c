@@ -20,9 +20,11 @@ static struct {
 /* Runs on a thread that the system makes for it. */
 static BOOL WINAPI handle_control(DWORD control)
 {
-    os_requests_add(OS_REQUEST_STOP);
-    if (control == CTRL_CLOSE_EVENT || control == CTRL_LOGOFF_EVENT ||
-        control == CTRL_SHUTDOWN_EVENT) {
+    const bool is_end = control == CTRL_CLOSE_EVENT || control == CTRL_LOGOFF_EVENT ||
+                        control == CTRL_SHUTDOWN_EVENT;
+
+    os_requests_add(is_end ? OS_REQUEST_STOP | OS_REQUEST_HURRY : OS_REQUEST_STOP);
+    if (is_end) {
         /* The process ends when this returns, whatever it says. */
         (void)WaitForSingleObject(requests.closed, CLOSE_WAIT_MS);
     }

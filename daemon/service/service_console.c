@@ -27,7 +27,7 @@ static void take_requests(void *context)
         server_report(server);
     }
     if ((requests & OS_REQUEST_STOP) != 0) {
-        server_stop(server);
+        server_stop(server, (requests & OS_REQUEST_HURRY) != 0 ? OS_HURRY_MS : UINT32_MAX);
     }
 }
 

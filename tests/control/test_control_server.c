@@ -161,7 +161,7 @@ static void play_until_stopped(void)
     /* The server ends by itself; its thread is joined when the last snapshot was given. */
     uint64_t end_ns = os_clock_ns() + PATIENCE_NS;
     unsigned last = atomic_load(&fixture->link.snapshot_asked);
-    control_server_stop(fixture->server);
+    control_server_stop(fixture->server, UINT32_MAX);
     while (atomic_load(&fixture->link.snapshot_asked) == last ||
            atomic_load(&fixture->link.snapshot_taken) !=
                atomic_load(&fixture->link.snapshot_asked)) {
