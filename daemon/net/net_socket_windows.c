@@ -142,6 +142,15 @@ static const char *apply_options(const struct net_socket_plan *plan, SOCKET sock
     return NULL;
 }
 
+/* Windows has no ports that need rights, so its "access denied" for one needs explaining. */
+static const char *explain_bind(const char *step, int error)
+{
+    return strcmp(step, "bind") == 0 && error == WSAEACCES
+               ? "Windows has reserved the port (netsh int ipv4 show "
+                 "excludedportrange), or another program holds it for itself"
+               : NULL;
+}
+
 /* Returns NULL, or the step that failed with WSAGetLastError(). */
 static const char *prepare_and_bind(const struct net_socket_plan *plan, SOCKET socket,
                                     uint32_t index, const struct addr *wanted,
@@ -187,7 +196,8 @@ static int open_one(const struct net_socket_plan *plan, uint32_t index, uint16_t
     }
     const char *const step = prepare_and_bind(plan, socket, index, &wanted, bound_out, grants);
     if (step != NULL) {
-        (void)net_failure_set(failure_out, step, &wanted, WSAGetLastError(), NULL);
+        const int error = WSAGetLastError();
+        (void)net_failure_set(failure_out, step, &wanted, error, explain_bind(step, error));
         (void)system->close_socket(system, socket);
         return failure_out->result;
     }

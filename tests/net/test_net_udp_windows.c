@@ -452,6 +452,40 @@ static void open__a_step_fails__nothing_stays_open(void **state)
     net_udp_close(net);
 }
 
+static void open__port_is_reserved__says_where_to_look(void **state)
+{
+    struct script script = make_script();
+    const struct addr address = addr_ipv4(127, 0, 0, 1, 7777);
+    const struct net_udp_options options = {.addresses = &address,
+                                            .address_count = 1,
+                                            .max_datagram = MAX_DATAGRAM,
+                                            .ttl = NET_SETTING_DEFAULT,
+                                            .system = &script.system};
+    struct net_udp *net = NULL;
+    struct net_failure failure = {0};
+
+    (void)state;
+    script.bind = (struct fault){.count = 1, .error = WSAEACCES};
+    assert_int_equal(net_udp_open(&options, &net, &failure), RESULT_DENIED);
+    assert_string_equal(failure.step, "bind");
+    assert_int_equal(failure.os_error, WSAEACCES);
+    assert_true(addr_equal(&failure.address, &address));
+    assert_non_null(strstr(failure.text, "excludedportrange"));
+    assert_non_null(strstr(failure.text, "for itself"));
+    assert_null(net);
+}
+
+static void open__port_0_denied_on_the_way__another_is_tried(void **state)
+{
+    struct script script = make_script();
+
+    (void)state;
+    script.bind = (struct fault){.count = 3, .error = WSAEACCES};
+    net_udp_close(open_scripted(&script));
+    assert_int_equal(script.bind.count, 0);
+    assert_int_equal(script.open_sockets, 0);
+}
+
 static void close__receive_in_flight__is_cancelled_and_reaped_first(void **state)
 {
     struct script script = make_script();
@@ -512,6 +546,8 @@ int main(void)
         cmocka_unit_test(precise__without_a_timer__the_period_is_begun_and_ended),
         cmocka_unit_test(precise__with_a_timer__the_timer_ends_the_wait),
         cmocka_unit_test(open__a_step_fails__nothing_stays_open),
+        cmocka_unit_test(open__port_is_reserved__says_where_to_look),
+        cmocka_unit_test(open__port_0_denied_on_the_way__another_is_tried),
         cmocka_unit_test(close__receive_in_flight__is_cancelled_and_reaped_first),
         cmocka_unit_test(open_and_close__many_times__no_handle_is_left),
     };

@@ -37,6 +37,16 @@ static int script_close_socket(struct net_system *system, SOCKET socket)
     return net_system_windows()->close_socket(system, socket);
 }
 
+static int script_bind(struct net_system *system, SOCKET socket, const struct sockaddr *address,
+                       int size)
+{
+    if (fault_is_due(&script_of(system)->bind)) {
+        WSASetLastError(script_of(system)->bind.error);
+        return SOCKET_ERROR;
+    }
+    return net_system_windows()->bind(system, socket, address, size);
+}
+
 static int script_ioctl(struct net_system *system, SOCKET socket, DWORD code, void *in,
                         DWORD in_size, void *out, DWORD out_size)
 {
@@ -186,6 +196,7 @@ struct script make_script(void)
     system->now_ns = script_now_ns;
     system->socket = script_socket;
     system->close_socket = script_close_socket;
+    system->bind = script_bind;
     system->ioctl = script_ioctl;
     system->post_recv = script_post_recv;
     system->recv_from = script_recv_from;

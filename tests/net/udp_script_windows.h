@@ -29,6 +29,7 @@ struct script {
     struct fault wake_up; /* A completion that ends badly. */
     struct fault associate;
     struct fault ioctl;
+    struct fault bind;
     struct fault wake;
     bool is_random;
     uint64_t seed;
