@@ -66,7 +66,7 @@ static void connect__several_tries__pauses_grow_with_jitter(void **state)
 {
     struct gsrelay_options options;
     struct gsrelay_event event;
-    uint32_t last_ms = 0;
+    unsigned shortened = 0;
 
     (void)state;
     gsrelay_options_init(&options);
@@ -78,9 +78,9 @@ static void connect__several_tries__pauses_grow_with_jitter(void **state)
         assert_true(gsrelay_next_event(link.client, &event));
         assert_int_equal(event.type, GSRELAY_EVENT_ATTEMPT_FAILED);
         assert_in_range(event.time_ms, most_ms / 2, most_ms);
-        assert_true(event.time_ms != last_ms);
-        last_ms = event.time_ms;
+        shortened += event.time_ms < most_ms;
     }
+    assert_true(shortened >= 3);
     expect(GSRELAY_EVENT_DISCONNECTED, NULL);
     fake_link_close(&link);
 }
@@ -351,10 +351,14 @@ static void disconnect__while_connecting__ends_at_once(void **state)
 static void relay__says_bye__ends_with_its_reason(void **state)
 {
     struct control_message bye = {.type = CONTROL_ENDED, .reason = REASON_REPLACED};
+    struct gsrelay_options options;
     struct gsrelay_event event;
 
     (void)state;
-    fake_link_open(&link, NULL);
+    /* Coming back would throw out who came instead of us. */
+    gsrelay_options_init(&options);
+    options.rejoin = 1;
+    fake_link_open(&link, &options);
     fake_link_join(&link);
     fake_relay_send(&link.relay, &bye);
     fake_link_pass(&link, 10 * FAKE_S);

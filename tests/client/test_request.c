@@ -200,6 +200,23 @@ static void requests__more_than_sixteen__are_refused_until_answers_come(void **s
     fake_link_close(&link);
 }
 
+static void requests__of_the_library_too__are_never_more_than_the_relay_takes(void **state)
+{
+    (void)state;
+    join();
+    link.relay.is_answering = false;
+    link.relay.request_count = 0;
+    for (int i = 0; i < GSRELAY_REQUESTS_MAX; i++)
+        assert_true(gsrelay_lock(link.client, 1) > 0);
+    /* Long enough for the ping that keeps the connection alive. */
+    fake_link_pass(&link, 16 * FAKE_S);
+    assert_int_equal(link.relay.request_count, CONTROL_REQUESTS_MAX);
+    fake_relay_send_error(&link.relay, link.relay.requests[0].request, REASON_NOT_HOST, 0, 0);
+    fake_link_turn(&link);
+    assert_int_equal(link.relay.requests[CONTROL_REQUESTS_MAX].type, CONTROL_PING);
+    fake_link_close(&link);
+}
+
 static void requests__made_while_connecting__are_sent_in_order(void **state)
 {
     (void)state;
@@ -468,6 +485,7 @@ int main(void)
         cmocka_unit_test(leave__answered__room_is_left),
         cmocka_unit_test(request__refused__has_reason_limit_and_time),
         cmocka_unit_test(requests__more_than_sixteen__are_refused_until_answers_come),
+        cmocka_unit_test(requests__of_the_library_too__are_never_more_than_the_relay_takes),
         cmocka_unit_test(requests__made_while_connecting__are_sent_in_order),
         cmocka_unit_test(room__allows_more_than_we_have_memory_for__is_left_again),
         cmocka_unit_test(connection__lost_with_requests_out__they_fail_or_are_asked_again),

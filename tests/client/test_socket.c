@@ -193,6 +193,34 @@ static void rebind__asked_for__uses_another_port_and_goes_on(void **state)
     close_world();
 }
 
+static void room__changed_in_one_breath__datagrams_go_to_its_port(void **state)
+{
+    struct control_message ok = {.type = CONTROL_OK};
+    struct control_message membership = {.type = CONTROL_MEMBERSHIP};
+
+    (void)state;
+    join();
+    world.relay.is_answering = false;
+    ok.request = (uint32_t)gsrelay_leave(world.client);
+    membership.request = (uint32_t)gsrelay_join_room(world.client, "CDFHJK");
+    while (world.relay.requests[world.relay.request_count - 1].type != CONTROL_JOIN) {
+        assert_true(gsrelay_poll(world.client, 1) >= 0);
+        serve_tcp();
+    }
+    socket_os_close(world.udp);
+    world.udp = loopback_udp_open(&world.relay.membership.udp_port);
+    world.relay.membership.slot_tag++;
+    world.relay.sequence = 0;
+    replay_init(&world.relay.replay);
+    membership.membership = world.relay.membership;
+    fake_relay_send(&world.relay, &ok);
+    fake_relay_send(&world.relay, &membership);
+    world.relay.is_answering = true;
+    wait_for(GSRELAY_EVENT_ROOM_LEFT, NULL);
+    wait_for(GSRELAY_EVENT_UDP_BOUND, NULL);
+    close_world();
+}
+
 static void disconnect__says_bye_and_closes(void **state)
 {
     struct gsrelay_event event;
@@ -259,6 +287,7 @@ int main(void)
         cmocka_unit_test(sockets__join_and_talk__works),
         cmocka_unit_test(connection__closed_by_the_relay__is_resumed),
         cmocka_unit_test(rebind__asked_for__uses_another_port_and_goes_on),
+        cmocka_unit_test(room__changed_in_one_breath__datagrams_go_to_its_port),
         cmocka_unit_test(disconnect__says_bye_and_closes),
         cmocka_unit_test(connect__nobody_listens__says_so),
         cmocka_unit_test(connect__by_name__tries_each_of_its_addresses),
