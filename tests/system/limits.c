@@ -277,7 +277,7 @@ static void slow__first_flight_of_garbage__is_refused_at_once(void **state)
 }
 
 /* control.preauth_max = 8 */
-static void slow__waiting_connections__the_oldest_makes_room(void **state)
+static void crowd__waiting_connections__the_oldest_makes_room(void **state)
 {
     unsigned left = 0;
 
@@ -393,7 +393,7 @@ int main(int argc, char **argv)
         LIMIT_TEST(rates__accepts_per_ip__more_get_no_answer),
         LIMIT_TEST(slow__one_byte_at_a_time__is_closed_in_time),
         LIMIT_TEST(slow__first_flight_of_garbage__is_refused_at_once),
-        LIMIT_TEST(slow__waiting_connections__the_oldest_makes_room),
+        LIMIT_TEST(crowd__waiting_connections__the_oldest_makes_room),
         LIMIT_TEST(slow__client_never_reads__is_closed_when_too_much_waits),
         LIMIT_TEST(lockout__wrong_resume_keys__shuts_the_address_out_for_a_while),
         LIMIT_TEST(ticket__wrong_tickets__shut_the_address_out),

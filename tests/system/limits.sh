@@ -56,16 +56,18 @@ expect_text rates.log "reason=command_rate" "rates: the refused request is logge
 counted rates closed_accepts_per_ip 1
 counted rates refused_command_rate 1
 
-group slow --set control.handshake_timeout=2s --set control.frame_timeout=2s --set control.preauth_max=8 \
+group crowd --set control.preauth_max=8 --set control.handshake_timeout=60s
+expect_text crowd.log "reason=preauth_full" "crowd: who made room is logged"
+counted crowd closed_preauth_full 2 2
+
+group slow --set control.handshake_timeout=2s --set control.frame_timeout=2s \
     --set auth.fail_limit=10000 --set control.accepts_per_ip_burst=1000 --set control.out_buffer=4KiB \
     --set control.send_buffer=4KiB --set control.commands_burst=100000 --set control.resume_grace=1s
 expect_text slow.log "reason=frame_size" "slow: a bad length is logged"
 expect_text slow.log "reason=bad_message" "slow: a bad first flight is logged"
-expect_text slow.log "reason=preauth_full" "slow: who made room is logged"
 expect_text slow.log "reason=output_full" "slow: who does not read is logged"
 counted slow closed_handshake_timeout 2
 counted slow closed_frame_timeout 1 1
-counted slow closed_preauth_full 2 2
 counted slow closed_output_full 1 1
 counted slow closed_frame_size 4 4
 counted slow closed_version_unsupported 2 2

@@ -95,7 +95,16 @@ start_daemon() {
     "$@" </dev/null >"$work_dir/$name.out" 2>"$work_dir/$name.log" &
     pid=$!
     started_pids="$started_pids $pid"
-    wait_for "$name.out" "gsrelayd ready" || return 1
+    tries=0
+    until grep -q '^gsrelayd ready' "$work_dir/$name.out"; do
+        tries=$((tries + 1))
+        if [ $tries -gt 600 ] || ! kill -0 "$pid" 2>/dev/null; then
+            fail "the relay $name did not become ready"
+            cat "$work_dir/$name.log" >&2
+            return 1
+        fi
+        sleep 0.1
+    done
     control=$(ready_field "$name" control)
     udp=$(ready_field "$name" udp)
 }
