@@ -72,8 +72,10 @@ void input_close(struct input *input)
     os_mutex_lock(input->mutex);
     is_ended = input->is_ended;
     os_mutex_unlock(input->mutex);
-    if (!is_ended)
+    if (!is_ended) {
+        os_thread_abandon(input->thread);
         return;
+    }
     os_thread_join(input->thread);
     os_condition_destroy(input->has_room);
     os_mutex_destroy(input->mutex);

@@ -17,9 +17,10 @@ static struct tool_options options;
 static int parse(const char *line)
 {
     static char words[512];
-    char *argv[32] = {"gsrelay"};
+    static char *argv[32]; /* What was parsed goes on pointing here. */
     int argc = 1;
 
+    argv[0] = "gsrelay";
     snprintf(words, sizeof(words), "%s", line);
     for (char *word = words; *word != '\0' && argc < 31;) {
         char *end = strchr(word, ' ');
