@@ -174,8 +174,9 @@ void slot_over_limit(struct core *core, uint32_t index, uint64_t now_ns)
         slot->over_first_s = second;
     }
     slot->over_last_s = second;
+    /* More seconds begun than the limit has: the first of them may have been nearly over. */
     if (core->limits.over_limit_close_ns != 0 &&
-        (second - slot->over_first_s) * NS_PER_S >= core->limits.over_limit_close_ns) {
+        (second - slot->over_first_s) * NS_PER_S > core->limits.over_limit_close_ns) {
         slot->end_reason = REASON_OVER_LIMIT;
         timer_set(&core->timers, index, now_ns);
     }

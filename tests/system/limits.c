@@ -17,7 +17,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/socket_os.h"
 #include "daemon/os/os.h"
+#include "proto/datagram.h"
+#include "proto/record.h"
 #include "tests/system/actor.h"
 #include "tests/system/raw.h"
 
@@ -384,6 +387,73 @@ static void ticket__wrong_tickets__shut_the_address_out(void **state)
     assert_int_equal(raw_await_answer(thief), RAW_BUSY);
 }
 
+/* One state of the member's on stream 1, sealed as it has to be. */
+static size_t write_state(const struct control_membership *membership, uint64_t sequence,
+                          uint8_t out[DATAGRAM_LIMIT_MAX])
+{
+    const struct datagram_head head = {
+        .type = DATAGRAM_DATA,
+        .slot = membership->slot,
+        .slot_tag = membership->slot_tag,
+        .sequence = sequence,
+    };
+    const struct record record = {
+        .member = GSRELAY_TO_ALL, .stream = 1, .size = 5, .payload = (const uint8_t *)"flood"};
+    struct record_writer writer;
+
+    record_writer_init(&writer, RECORD_UP, out + DATAGRAM_HEAD_SIZE, 200);
+    assert_true(record_write(&writer, &record));
+    return datagram_seal(&head, membership->key_up, out, writer.size);
+}
+
+/* limits.client_datagrams_s = 100, burst 100, limits.over_limit_close = 2s */
+static void flood__over_the_budget__is_told_and_then_removed(void **state)
+{
+    struct raw *raw = &crowd[0];
+    uint8_t bytes[DATAGRAM_LIMIT_MAX];
+    struct control_membership membership;
+    struct control_message message;
+    struct addr udp_address = control_address;
+    unsigned notices = 0;
+    uint64_t sequence = 0;
+    socket_os udp;
+    int error = 0;
+
+    (void)state;
+    enter_honest();
+    assert_true(raw_enter(raw));
+    membership = raw_join(raw, actor_code(host));
+    udp_address.port = membership.udp_port;
+    udp = socket_os_udp_open(&udp_address, &error);
+    assert_true(udp != SOCKET_OS_NONE);
+    while (actor_count(host, GSRELAY_EVENT_MEMBER_LEFT) == 0) {
+        assert_true(sequence < 1000000);
+        for (unsigned i = 0; i < 10; i++) {
+            (void)socket_os_send(udp, bytes, write_state(&membership, ++sequence, bytes), &error);
+        }
+        actors_turn();
+        actor_forget(player);
+        while (actor_count(host, GSRELAY_EVENT_STATE) > 0) {
+            (void)actor_await(host, GSRELAY_EVENT_STATE);
+        }
+    }
+    socket_os_close(udp);
+    assert_string_equal(gsrelay_reason_name(actor_await(host, GSRELAY_EVENT_MEMBER_LEFT).reason),
+                        "over_limit");
+    do {
+        message = raw_await_message(raw);
+        if (message.type == CONTROL_NOTICE) {
+            notices++;
+            assert_string_equal(gsrelay_reason_name(message.error.reason), "client_datagrams");
+            assert_int_equal(message.error.limit, 100);
+        }
+    } while (message.type != CONTROL_REMOVED);
+    assert_string_equal(gsrelay_reason_name(message.reason), "over_limit");
+    assert_true(notices >= 1);
+    actor_forget(player);
+    assert_honest_unharmed();
+}
+
 int main(int argc, char **argv)
 {
 #define LIMIT_TEST(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
@@ -396,6 +466,7 @@ int main(int argc, char **argv)
         LIMIT_TEST(crowd__waiting_connections__the_oldest_makes_room),
         LIMIT_TEST(slow__client_never_reads__is_closed_when_too_much_waits),
         LIMIT_TEST(lockout__wrong_resume_keys__shuts_the_address_out_for_a_while),
+        LIMIT_TEST(flood__over_the_budget__is_told_and_then_removed),
         LIMIT_TEST(ticket__wrong_tickets__shut_the_address_out),
     };
 

@@ -31,9 +31,9 @@ group() {
         fail "$name: the ledgers"
 }
 
-# counted NAME COUNTER AT_LEAST [AT_MOST] : in the control channel's last counters.
+# counted NAME COUNTER AT_LEAST [AT_MOST] : in the last counters of the control channel, or of the worker.
 counted() {
-    value=$(tr -d '\r' <"$work_dir/$1.log" | grep 'scope=control ' | tail -n 1 | tr ' ' '\n' |
+    value=$(tr -d '\r' <"$work_dir/$1.log" | grep -E "scope=(control|worker) .* $2=" | tail -n 1 | tr ' ' '\n' |
         sed -n "s/^$2=//p")
     if [ "${value:-0}" -ge "$3" ] && [ "${value:-0}" -le "${4:-1000000}" ]; then
         pass "$1: $2=$value"
@@ -81,6 +81,11 @@ expect_text lockout.log "reason=lockout" "lockout: with its reason"
 counted lockout lockouts 1 1
 counted lockout auth_failures 3 3
 counted lockout closed_lockout 1
+
+group flood --set limits.client_datagrams_s=100 --set limits.client_datagrams_burst=100 \
+    --set limits.over_limit_close=2s
+counted flood dropped_client_datagrams 1
+expect_text flood.log "reason=over_limit" "flood: the end is logged"
 
 (umask 077 && program "$daemon" --genkey | tr -d '\r' >"$work_dir/secrets")
 group ticket --set auth.mode=ticket --set "auth.secret_file=$work_dir/secrets" --set auth.fail_limit=3

@@ -124,22 +124,52 @@ size_t raw_frame_write(struct raw *raw, const struct control_message *message, u
     return FRAME_LENGTH_SIZE + (size_t)sealed;
 }
 
-void raw_start(struct raw *raw)
+struct control_message raw_await_message(struct raw *raw)
 {
-    const struct control_message start = {.type = CONTROL_START, .request = 1};
     struct control_message message;
-    uint8_t bytes[CONTROL_MESSAGE_SIZE_MAX + NOISE_TAG_SIZE];
-    size_t size = raw_frame_write(raw, &start, bytes, sizeof(bytes));
+    uint8_t *bytes = raw->frame;
+    size_t size;
 
-    raw_send(raw, bytes, size);
     assert_int_equal(raw_receive(raw, bytes, FRAME_LENGTH_SIZE), FRAME_LENGTH_SIZE);
     size = (size_t)bytes[0] << 8 | bytes[1];
-    assert_true(size <= sizeof(bytes));
+    assert_true(size <= sizeof(raw->frame));
     assert_int_equal(raw_receive(raw, bytes, size), size);
-    assert_int_equal(noise_decrypt(&raw->down, bytes, size, bytes, sizeof(bytes)),
+    assert_int_equal(noise_decrypt(&raw->down, bytes, size, bytes, sizeof(raw->frame)),
                      size - NOISE_TAG_SIZE);
     assert_int_equal(control_message_decode(CONTROL_DOWN, bytes, size - NOISE_TAG_SIZE, &message),
                      REASON_NONE);
-    assert_int_equal(message.type, CONTROL_WELCOME);
-    raw->welcome = message.welcome;
+    return message;
+}
+
+static void send_message(struct raw *raw, const struct control_message *message)
+{
+    uint8_t bytes[CONTROL_MESSAGE_SIZE_MAX + NOISE_TAG_SIZE];
+
+    raw_send(raw, bytes, raw_frame_write(raw, message, bytes, sizeof(bytes)));
+}
+
+void raw_start(struct raw *raw)
+{
+    const struct control_message start = {.type = CONTROL_START, .request = 1};
+    struct control_message answer;
+
+    send_message(raw, &start);
+    answer = raw_await_message(raw);
+    assert_int_equal(answer.type, CONTROL_WELCOME);
+    raw->welcome = answer.welcome;
+}
+
+struct control_membership raw_join(struct raw *raw, const char *code)
+{
+    const struct control_message join = {
+        .type = CONTROL_JOIN,
+        .request = 2,
+        .code = {.at = (const uint8_t *)code, .size = strlen(code)},
+    };
+    struct control_message answer;
+
+    send_message(raw, &join);
+    answer = raw_await_message(raw);
+    assert_int_equal(answer.type, CONTROL_MEMBERSHIP);
+    return answer.membership;
 }

@@ -22,6 +22,7 @@ struct raw {
     struct noise_cipher up;
     struct noise_cipher down;
     struct control_welcome welcome;
+    uint8_t frame[CONTROL_MESSAGE_SIZE_MAX + NOISE_TAG_SIZE]; /* The message that came last. */
 };
 
 /* What answers a first flight. */
@@ -61,5 +62,11 @@ void raw_start(struct raw *raw);
 /* A message as a frame. Returns its size. */
 size_t raw_frame_write(struct raw *raw, const struct control_message *message, uint8_t *out,
                        size_t capacity);
+
+/* Waits for the next message, whose text stays until the one after it. */
+struct control_message raw_await_message(struct raw *raw);
+
+/* Joins the room of the code. */
+struct control_membership raw_join(struct raw *raw, const char *code);
 
 #endif
