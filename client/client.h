@@ -258,6 +258,7 @@ struct gsrelay_client {
     struct gsrelay_stats stats;
 
     /* The socket layer, if it is used. */
+    bool is_input_old; /* What comes now may have waited in the socket for long. */
     struct client_sockets *sockets;
     void (*sockets_close)(struct gsrelay_client *client);
 };

@@ -469,6 +469,9 @@ static void run_pings(struct gsrelay_client *client)
 {
     struct link *link = &client->link;
 
+    /* While the program takes no events nothing is read, so no answer can be missed. */
+    if (link->answer_due_ns != TIME_NEVER && !client_events_have_room(client))
+        link->answer_due_ns = client->now_ns + LINK_ANSWER_NS;
     if (client->now_ns >= link->answer_due_ns) {
         client_error_set(client, "%s does not answer any more", client->peer_text);
         link_fail(client, REASON_CONNECTION_LOST, 0);

@@ -13,6 +13,9 @@
 /* A UDP socket that fails is replaced at most once in this time. */
 #define REBIND_PAUSE_NS NS_PER_S
 
+/* A round trip is not measured by what may have waited longer than that for the program. */
+#define INPUT_OLD_NS (100 * NS_PER_MS)
+
 #define ADDRESSES_MAX   8
 #define HOST_SIZE       256
 #define TCP_BUFFER_SIZE 4096
@@ -343,9 +346,9 @@ static bool has_event(const struct gsrelay_client *client)
     return client->events.used > 0 || client->states.used > 0;
 }
 
-static void pump_out(struct gsrelay_client *client, uint64_t now_ns)
+static void pump_out(struct gsrelay_client *client)
 {
-    gsrelay_io_run(client, now_ns);
+    send_flush(client);
     send_tcp(client);
     follow_tcp_wish(client);
     follow_udp_wish(client);
@@ -379,16 +382,23 @@ static void pump_in(struct gsrelay_client *client, uint64_t until_ns)
 
 int gsrelay_poll(struct gsrelay_client *client, uint32_t timeout_ms)
 {
+    uint64_t now_ns;
     uint64_t end_ns;
 
     if (client->sockets == NULL)
         return GSRELAY_WRONG_STATE;
-    client_time_set(client, socket_os_clock_ns());
+    now_ns = socket_os_clock_ns();
+    /* After a pause of the program's nobody knows when what waits in the socket has come. */
+    client->is_input_old = now_ns > client->now_ns + INPUT_OLD_NS;
+    client_time_set(client, now_ns);
     end_ns = client->now_ns + timeout_ms * NS_PER_MS;
     do {
-        pump_out(client, client->now_ns);
+        pump_out(client);
+        /* Before any time is judged to be up, what has come in time is looked at. */
         pump_in(client, end_ns);
-        pump_out(client, client->now_ns);
+        client->is_input_old = false;
+        gsrelay_io_run(client, client->now_ns);
+        pump_out(client);
     } while (!has_event(client) && client->now_ns < end_ns);
     return has_event(client);
 }

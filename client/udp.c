@@ -388,7 +388,7 @@ static void take_pong(struct gsrelay_client *client, const uint8_t *body, size_t
     sample_loss(client, &pong);
 
     elapsed_us = clock_us(client) - pong.client_time_us;
-    if (pong.client_time_us > clock_us(client) || elapsed_us > RTT_LIMIT_US)
+    if (pong.client_time_us > clock_us(client) || elapsed_us > RTT_LIMIT_US || client->is_input_old)
         return;
     rtt_us = elapsed_us > pong.delay_us ? (uint32_t)(elapsed_us - pong.delay_us) : 1;
     stats->rtt_last_us = rtt_us;

@@ -218,6 +218,26 @@ static void relay__answers_no_ping__connection_counts_as_lost(void **state)
     fake_link_close(&link);
 }
 
+static void program__takes_no_events__connection_is_not_blamed(void **state)
+{
+    struct control_message notice = {.type = CONTROL_NOTICE};
+
+    (void)state;
+    fake_link_open(&link, NULL);
+    fake_link_join(&link);
+    while (link.relay.output_size == 0) {
+        fake_relay_send(&link.relay, &notice);
+        fake_link_turn(&link);
+    }
+    fake_link_pass(&link, 120 * FAKE_S);
+    assert_int_equal(gsrelay_get_state(link.client), GSRELAY_STATE_CONNECTED);
+    assert_int_equal(link.relay.connections, 1);
+    fake_link_drain(&link);
+    fake_link_pass(&link, 120 * FAKE_S);
+    assert_int_equal(link.relay.connections, 1);
+    fake_link_close(&link);
+}
+
 static void relay__idle_for_hours__is_pinged_and_kept(void **state)
 {
     (void)state;
@@ -264,6 +284,7 @@ int main(void)
         cmocka_unit_test(reconnect__too_long__ends),
         cmocka_unit_test(reconnect__forbidden__ends_at_once),
         cmocka_unit_test(relay__answers_no_ping__connection_counts_as_lost),
+        cmocka_unit_test(program__takes_no_events__connection_is_not_blamed),
         cmocka_unit_test(relay__idle_for_hours__is_pinged_and_kept),
         cmocka_unit_test(connection__cut_after_any_byte__recovers),
     };

@@ -221,6 +221,30 @@ static void room__changed_in_one_breath__datagrams_go_to_its_port(void **state)
     close_world();
 }
 
+static void program__pauses_for_longer_than_silence_may_last__nothing_is_bound_anew(void **state)
+{
+    struct socket_os_wait nothing = {.tcp = SOCKET_OS_NONE, .udp = SOCKET_OS_NONE};
+    struct gsrelay_stats stats;
+
+    (void)state;
+    join();
+    for (unsigned i = 0; i < 10000 && fake_relay_datagrams(&world.relay, DATAGRAM_PING) == 0; i++) {
+        assert_true(gsrelay_poll(world.client, 1) >= 0);
+        serve_udp();
+    }
+    /* The answer to the first ping waits in the socket meanwhile. */
+    socket_os_wait(&nothing, UINT64_C(2200000000));
+    world.relay.datagram_count = 0;
+    for (unsigned i = 0; i < 50; i++) {
+        assert_int_equal(gsrelay_poll(world.client, 1), 0);
+        serve_udp();
+    }
+    assert_int_equal(fake_relay_datagrams(&world.relay, DATAGRAM_BIND), 0);
+    gsrelay_get_stats(world.client, &stats);
+    assert_true(stats.rtt_us < 1000000);
+    close_world();
+}
+
 static void disconnect__says_bye_and_closes(void **state)
 {
     struct gsrelay_event event;
@@ -288,6 +312,7 @@ int main(void)
         cmocka_unit_test(connection__closed_by_the_relay__is_resumed),
         cmocka_unit_test(rebind__asked_for__uses_another_port_and_goes_on),
         cmocka_unit_test(room__changed_in_one_breath__datagrams_go_to_its_port),
+        cmocka_unit_test(program__pauses_for_longer_than_silence_may_last__nothing_is_bound_anew),
         cmocka_unit_test(disconnect__says_bye_and_closes),
         cmocka_unit_test(connect__nobody_listens__says_so),
         cmocka_unit_test(connect__by_name__tries_each_of_its_addresses),
