@@ -65,8 +65,9 @@ struct link {
     bool is_reconnecting;        /* There was a session since gsrelay_connect(). */
     enum hello_mode mode;        /* Of this attempt. */
     uint64_t due_ns;             /* PAUSE: the next try. DIALLING to STARTING: the deadline. */
+    uint64_t up_ns;              /* When the session began or was resumed. */
     uint64_t lost_ns;            /* When the session lost its connection. */
-    uint32_t attempts;           /* Failed tries since the last good connection. */
+    uint32_t attempts;           /* Failed tries since the last connection that lasted. */
 
     struct noise_handshake handshake;
     struct noise_cipher cipher_up;

@@ -95,14 +95,18 @@ void link_fail(struct gsrelay_client *client, uint32_t reason, uint32_t wait_ms)
     struct gsrelay_event event = {.type = was_up ? GSRELAY_EVENT_CONNECTION_LOST
                                                  : GSRELAY_EVENT_ATTEMPT_FAILED,
                                   .reason = reason};
-    uint64_t pause_ms = next_pause_ms(client, wait_ms);
+    uint64_t pause_ms;
 
     if (link->is_ending) {
         link_end(client, REASON_LEFT, 0, 0);
         return;
     }
+    /* A relay that takes us in and drops us at once is not tried again and again without pause. */
+    if (was_up && client->now_ns - link->up_ns >= client->options.backoff_max_ms * NS_PER_MS)
+        link->attempts = 0;
     if (was_up)
         link->lost_ns = client->now_ns;
+    pause_ms = next_pause_ms(client, wait_ms);
     if (!may_try_again(client, pause_ms)) {
         link_end(client, reason, 0, wait_ms);
         return;
@@ -296,8 +300,10 @@ void link_welcome(struct gsrelay_client *client, const struct control_welcome *w
     link->ping_due_ns = client->now_ns + link->ping_period_ns;
     if (link->is_reconnecting)
         client->stats.reconnects++;
+    else
+        link->attempts = 0;
     link->is_reconnecting = true;
-    link->attempts = 0;
+    link->up_ns = client->now_ns;
     link->state = LINK_UP;
     client->error_text[0] = '\0';
     client_event_push(client, &event, NULL, 0);

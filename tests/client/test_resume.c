@@ -62,7 +62,7 @@ static void connection__lost_twice__the_newest_key_is_used(void **state)
     fake_link_join(&link);
     for (int i = 0; i < 5; i++) {
         fake_link_break(&link);
-        fake_link_pass(&link, 2 * FAKE_S);
+        fake_link_pass(&link, 12 * FAKE_S);
         expect(GSRELAY_EVENT_RESUMED, NULL);
     }
     assert_int_equal(link.relay.connections, 6);
@@ -167,6 +167,22 @@ static void resume__relay_forgot_and_rejoin_is_on__joins_the_code_again(void **s
     expect(GSRELAY_EVENT_ROOM_JOINED, &event);
     assert_int_equal(event.request, 0);
     expect(GSRELAY_EVENT_UDP_BOUND, NULL);
+    fake_link_close(&link);
+}
+
+static void relay__drops_us_after_each_resume__pauses_grow(void **state)
+{
+    (void)state;
+    fake_link_open(&link, NULL);
+    fake_link_join(&link);
+    for (unsigned i = 0; i < 6000; i++) {
+        if (gsrelay_get_state(link.client) == GSRELAY_STATE_CONNECTED)
+            fake_link_break(&link);
+        fake_link_pass(&link, 10 * FAKE_MS);
+        fake_link_drain(&link);
+    }
+    /* A minute with pauses of a quarter of a second, a half, one, and so on up to ten. */
+    assert_in_range(link.relay.connections, 8, 16);
     fake_link_close(&link);
 }
 
@@ -281,6 +297,7 @@ int main(void)
         cmocka_unit_test(resume__removed_meanwhile__room_is_left),
         cmocka_unit_test(resume__relay_forgot__a_new_session_begins),
         cmocka_unit_test(resume__relay_forgot_and_rejoin_is_on__joins_the_code_again),
+        cmocka_unit_test(relay__drops_us_after_each_resume__pauses_grow),
         cmocka_unit_test(reconnect__too_long__ends),
         cmocka_unit_test(reconnect__forbidden__ends_at_once),
         cmocka_unit_test(relay__answers_no_ping__connection_counts_as_lost),
