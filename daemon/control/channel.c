@@ -105,7 +105,7 @@ void control_send(struct control *control, uint32_t index, const struct control_
 
 /* A connection waits while its session has as many requests under way as it may, while its place in
  * a room is about to change (what follows may depend on it), and for a moment when a worker's queue
- * was full. */
+ * was full or its rate of requests used up. */
 static bool must_pause(const struct control *control, const struct connection *connection)
 {
     if (connection->state == CONNECTION_FINISHING || connection->pause_end_ns != 0) {

@@ -373,6 +373,13 @@ static struct refusal (*const verbs[])(struct request *) = {
     [CONTROL_BYE] = run_bye,
 };
 
+/* What else a client over its rate has sent waits until it may ask again, so that a flood of
+ * requests costs us no more refusals than the rate allows requests. */
+static void slow_down(struct connection *connection, uint64_t retry_ns, uint64_t now_ns)
+{
+    connection->pause_end_ns = now_ns + (retry_ns < CONTROL_BUSY_NS ? retry_ns : CONTROL_BUSY_NS);
+}
+
 static struct refusal run_verb(struct request *request, enum reason decoded)
 {
     struct control *control = request->control;
@@ -383,6 +390,7 @@ static struct refusal run_verb(struct request *request, enum reason decoded)
     /* The rate comes first, so that it bounds mistakes too. */
     if (!rate_take(&connection->commands, rate_interval(limits->commands_per_s, CONTROL_SECOND_NS),
                    limits->commands_burst, control->now_ns, &refusal.retry_ns)) {
+        slow_down(connection, refusal.retry_ns, control->now_ns);
         return refusal;
     }
     if (decoded != REASON_NONE) {

@@ -22,9 +22,10 @@
 #define CONTROL_COMMANDS_MAX 64                   /* Commands that may wait for one worker. */
 #define CONTROL_LOGS_MAX     256                  /* Log records that may wait. */
 #define CONTROL_PATIENCE_NS  UINT64_C(5000000000) /* For last bytes. */
-#define CONTROL_BUSY_NS      UINT64_C(100000000)  /* A connection pauses when a worker is full. */
-#define CONTROL_SECOND_NS    UINT64_C(1000000000)
-#define CONTROL_FEATURES     0u /* No feature bit is defined in version 1. */
+#define CONTROL_BUSY_NS                                                                            \
+    UINT64_C(100000000) /* The longest pause of a connection that asks too much. */
+#define CONTROL_SECOND_NS UINT64_C(1000000000)
+#define CONTROL_FEATURES  0u /* No feature bit is defined in version 1. */
 
 struct command_ring {
     struct command *commands; /* CONTROL_COMMANDS_MAX */

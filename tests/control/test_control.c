@@ -265,6 +265,32 @@ static void logs__more_than_the_ring_holds__keep_the_newest(void **state)
     bench_close(bench);
 }
 
+static void requests__a_flood__costs_no_more_than_the_rate(void **state)
+{
+    (void)state;
+    struct control_limits limits = bench_limits();
+    limits.commands_per_s = 20;
+    limits.commands_burst = 4;
+    bench = bench_open(&limits);
+    bench_login(bench, 0);
+    for (int i = 0; i < 500; i++) {
+        (void)bench_send_type(bench, 0, CONTROL_PING);
+    }
+    bench_pump(bench);
+    assert_int_equal(bench_counters(bench).requests_refused, 1);
+    assert_true(bench->clients[0].is_paused);
+    bench_advance(bench, UINT64_C(1000000000));
+    /* Nothing is lost: what was not read is read later. */
+    assert_in_range(bench_counters(bench).requests_refused, 2, 21);
+    for (int i = 0; i < 4; i++) {
+        (void)bench_expect(bench, 0, CONTROL_PONG);
+    }
+    (void)bench_expect_error(bench, 0, REASON_COMMAND_RATE);
+    (void)bench_expect(bench, 0, CONTROL_PONG);
+    assert_int_equal(bench->clients[0].end, BENCH_OPEN);
+    bench_close(bench);
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IONBF, 0);
@@ -275,6 +301,7 @@ int main(void)
         cmocka_unit_test(anything__in_any_order__leaves_nothing_behind),
         cmocka_unit_test(size__limits_that_contradict_each_other__give_0),
         cmocka_unit_test(logs__more_than_the_ring_holds__keep_the_newest),
+        cmocka_unit_test(requests__a_flood__costs_no_more_than_the_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
