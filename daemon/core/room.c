@@ -168,13 +168,12 @@ static void forget_age(struct core *core, uint32_t index, unsigned member)
     memmove(ages + position, ages + position + 1, room->member_count - position - 1);
 }
 
-/* What the leaver has said on stream 0 should be there before the news that it has left: the room
- * does not wait for its tick. */
-static void flush_ordered(struct core *core, uint32_t index)
+/* The room does not wait for its tick. */
+static void flush_early(struct core *core, uint32_t index)
 {
     struct room *room = &core->rooms[index];
 
-    if (room->flush == FLUSH_TIMED && room->ring_waiting != 0) {
+    if (room->flush == FLUSH_TIMED) {
         timer_clear(&core->flush_timers, index);
         room->flush = FLUSH_QUEUED;
         place_list_append(&core->dirty, index);
@@ -198,7 +197,10 @@ struct room_change room_remove(struct core *core, uint32_t index, unsigned membe
         room_set_host(core, index, room_member_by_age(core, index, 0));
         change.has_new_host = true;
     }
-    flush_ordered(core, index);
+    if (room->ring_waiting != 0) {
+        /* What the leaver has said on stream 0 should be there before the news that it has left. */
+        flush_early(core, index);
+    }
     room_set_timer(core, index);
     return change;
 }
@@ -213,21 +215,29 @@ static uint64_t next_tick(uint32_t index, uint64_t tick_ns, uint64_t now_ns)
     return now_ns + tick_ns - (now_ns + tick_ns - phase_ns) % tick_ns;
 }
 
+static void await_tick(struct core *core, uint32_t index, uint64_t now_ns)
+{
+    struct room *room = &core->rooms[index];
+
+    room->flush = FLUSH_TIMED;
+    room->flush_due_ns = next_tick(index, room->tick_us * NS_PER_US, now_ns);
+    timer_set(&core->flush_timers, index, room->flush_due_ns);
+}
+
 void room_touch(struct core *core, uint32_t index, uint64_t now_ns)
 {
     struct room *room = &core->rooms[index];
 
-    if (room->flush != FLUSH_NONE) {
-        return;
-    }
-    if (room->tick_us == 0) {
+    if (room->flush == FLUSH_NONE && room->tick_us > 0) {
+        await_tick(core, index, now_ns);
+    } else if (room->flush == FLUSH_NONE) {
         room->flush = FLUSH_QUEUED;
         place_list_append(&core->dirty, index);
-        return;
     }
-    room->flush = FLUSH_TIMED;
-    room->flush_due_ns = next_tick(index, room->tick_us * NS_PER_US, now_ns);
-    timer_set(&core->flush_timers, index, room->flush_due_ns);
+    if (member_set_count_word(room->ring_waiting) >= ROOM_RING_EARLY) {
+        /* Else one member that talks much would push out what the others have said. */
+        flush_early(core, index);
+    }
 }
 
 void room_set_timer(struct core *core, uint32_t index)

@@ -29,6 +29,7 @@ enum room_flush {
 };
 
 #define ROOM_RING_SIZE  64 /* Records of stream 0 that can wait in a room. */
+#define ROOM_RING_EARLY 32 /* With as many the room does not wait for its tick. */
 #define ROOM_REST_MIN   16
 #define GENERATION_LAST 0xFE
 

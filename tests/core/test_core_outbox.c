@@ -155,6 +155,32 @@ static void ordered__beyond_the_ring__loses_the_oldest(void **state)
     fixture_close(&world.f);
 }
 
+static void ordered__half_the_ring_waits__leaves_before_the_tick(void **state)
+{
+    const struct relay_limits limits = fixture_limits();
+    struct world world;
+    (void)state;
+
+    open_world(&world, &limits);
+    client_send_record(&world.f, &world.b, MEMBER_ALL, 0, false, "b", 1);
+    for (unsigned number = 1; number < ROOM_RING_SIZE / 2; number++) {
+        fixture_flush(&world.f);
+        assert_int_equal(world.f.sent_count, 0);
+        client_send_record(&world.f, &world.a, MEMBER_ALL, 0, false, "a", 1);
+    }
+    fixture_flush(&world.f);
+    /* What one member says cannot push out what another has said in the same tick. */
+    assert_int_equal(client_records(&world.f, &world.c, world.records), ROOM_RING_SIZE / 2);
+    assert_int_equal(world.records[0].member, world.b.member);
+    for (unsigned number = 0; number < ROOM_RING_SIZE; number++) {
+        client_send_record(&world.f, &world.a, MEMBER_ALL, 0, false, "a", 1);
+        fixture_flush(&world.f);
+    }
+    flush(&world);
+    assert_int_equal(fixture_dropped(&world.f, REASON_OVERRUN), 0);
+    fixture_close(&world.f);
+}
+
 static void ordered__sender_leaves_before_the_tick__still_arrives(void **state)
 {
     const struct relay_limits limits = fixture_limits();
@@ -330,6 +356,7 @@ int main(void)
         cmocka_unit_test(state__to_another_destination__never_reaches_the_first),
         cmocka_unit_test(ordered__many__come_in_order_and_none_is_replaced),
         cmocka_unit_test(ordered__beyond_the_ring__loses_the_oldest),
+        cmocka_unit_test(ordered__half_the_ring_waits__leaves_before_the_tick),
         cmocka_unit_test(ordered__sender_leaves_before_the_tick__still_arrives),
         cmocka_unit_test(receiver__leaves_while_records_wait__is_counted),
         cmocka_unit_test(retained__late_joiner__gets_the_newest_of_each_first),
