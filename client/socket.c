@@ -9,6 +9,7 @@
 
 /* What one poll takes at most before it looks at the rest, so that a flood cannot hold it. */
 #define DATAGRAMS_PER_TURN 256
+#define TCP_READS_PER_TURN 64
 
 /* A UDP socket that fails is replaced at most once in this time. */
 #define REBIND_PAUSE_NS NS_PER_S
@@ -154,8 +155,10 @@ static void receive_tcp(struct gsrelay_client *client, bool is_readable)
 {
     struct client_sockets *sockets = client->sockets;
 
-    while (sockets->tcp != SOCKET_OS_NONE && !sockets->is_connecting && give_input(client) &&
-           is_readable && gsrelay_io_tcp_wanted(client)) {
+    for (unsigned i = 0;
+         sockets->tcp != SOCKET_OS_NONE && !sockets->is_connecting && give_input(client) &&
+         i < TCP_READS_PER_TURN && is_readable && gsrelay_io_tcp_wanted(client);
+         i++) {
         int error = 0;
         int received =
             socket_os_receive(sockets->tcp, sockets->input, sizeof(sockets->input), &error);
