@@ -3,6 +3,7 @@
 
 #include "daemon/os/os.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 
 enum {
@@ -114,7 +115,7 @@ static void pass_events(struct worker *worker)
 static void take_commands(struct worker *worker, uint64_t now_ns)
 {
     for (unsigned taken = 0; taken < COMMANDS_PER_TURN; taken++) {
-        const struct command *command;
+        struct command *command;
 
         if (!core_can_act(worker->core)) {
             pass_events(worker);
@@ -127,6 +128,7 @@ static void take_commands(struct worker *worker, uint64_t now_ns)
             return;
         }
         core_command(worker->core, command, now_ns);
+        sodium_memzero(&command->secret, sizeof(command->secret));
         queue_pop_peeked(worker->link.commands);
     }
     worker->has_more_commands = queue_peek(worker->link.commands) != NULL;

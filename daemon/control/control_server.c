@@ -254,11 +254,12 @@ static void take_events(struct control_server *server, uint64_t now_ns)
 {
     for (uint32_t i = 0; i < server->worker_count; i++) {
         for (unsigned taken = 0; taken < EVENTS_PER_WORKER; taken++) {
-            const struct event *event = queue_peek(server->links[i]->events);
+            struct event *event = queue_peek(server->links[i]->events);
             if (event == NULL) {
                 break;
             }
             control_event(server->control, i, event, now_ns);
+            sodium_memzero(&event->secret, sizeof(event->secret));
             queue_pop_peeked(server->links[i]->events);
         }
     }

@@ -122,7 +122,7 @@ size_t queue_count(struct queue *queue)
     return queue->pushed_seen - popped;
 }
 
-const void *queue_peek(struct queue *queue)
+void *queue_peek(struct queue *queue)
 {
     size_t popped = atomic_load_explicit(&queue->popped, memory_order_relaxed);
     if (popped == queue->pushed_seen && queue_count(queue) == 0) {

@@ -49,8 +49,10 @@ size_t queue_space(struct queue *queue);
 
 /* --- Consumer -------------------------------------------------------------------------------- */
 
-/* The oldest element, in place, valid until queue_pop_peeked(); NULL when the queue is empty. */
-const void *queue_peek(struct queue *queue);
+/* The oldest element, in place, the consumer's until queue_pop_peeked(); NULL when the queue is
+ * empty. What stands in it then stays in memory until the place is used again: a consumer wipes
+ * secrets before. */
+void *queue_peek(struct queue *queue);
 
 /* Drops the element that was peeked. */
 void queue_pop_peeked(struct queue *queue);

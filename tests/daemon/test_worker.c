@@ -121,6 +121,7 @@ static void join(struct fixture *fixture, unsigned index)
         .code_size = 6,
     };
     struct member *member = &fixture->members[index];
+    const struct command *place = queue_reserve(fixture->link->commands);
 
     command.secret.tag = 0x10203040u + index;
     memset(command.secret.key_up, (int)(1 + index), sizeof(command.secret.key_up));
@@ -128,6 +129,8 @@ static void join(struct fixture *fixture, unsigned index)
     assert_true(queue_push(fixture->link->commands, &command));
     link_wake_worker(fixture->link);
     wait_event(fixture, EVENT_MEMBERSHIP);
+    /* The keys are the slot's now, and stay nowhere else. */
+    assert_true(sodium_is_zero((const uint8_t *)&place->secret, sizeof(place->secret)));
     fixture->room = fixture->event.room;
     member->slot = fixture->event.slot;
     member->secret = fixture->event.secret;
