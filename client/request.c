@@ -305,6 +305,13 @@ static void room_state_refused(struct gsrelay_client *client, uint32_t reason)
     request_send_queued(client);
 }
 
+/* That says nothing about the room, so what the library itself asks for is asked again. The relay
+ * sets the pace: it reads the next request only after a while. */
+static bool is_busy(uint32_t reason)
+{
+    return reason == REASON_BUSY || reason == REASON_COMMAND_RATE;
+}
+
 static void take_error(struct gsrelay_client *client, struct request *request,
                        const struct control_error *error)
 {
@@ -312,6 +319,8 @@ static void take_error(struct gsrelay_client *client, struct request *request,
 
     if (request->type == CONTROL_BYE) {
         link_end(client, REASON_LEFT, 0, 0);
+    } else if (request->is_own && request->type != CONTROL_PING && is_busy(error->reason)) {
+        ask_again(request);
     } else if (request->is_own && request->type != CONTROL_JOIN) {
         request->state = REQUEST_FREE;
         client->link.answer_due_ns = TIME_NEVER;

@@ -129,6 +129,37 @@ static void resume__removed_meanwhile__room_is_left(void **state)
     fake_link_close(&link);
 }
 
+static void resume__relay_is_busy__the_room_is_asked_for_again(void **state)
+{
+    struct gsrelay_event event;
+    struct gsrelay_room room;
+
+    (void)state;
+    fake_link_open(&link, NULL);
+    fake_link_join(&link);
+    fake_link_break(&link);
+    link.relay.is_answering = false;
+    fake_link_pass(&link, FAKE_S);
+    expect(GSRELAY_EVENT_RESUMED, NULL);
+    for (unsigned i = 0; i < 3; i++) {
+        const unsigned count = link.relay.request_count;
+        const struct control_message *asked = fake_relay_request(&link.relay, CONTROL_ROOM_STATE);
+
+        assert_non_null(asked);
+        fake_relay_send_error(&link.relay, asked->request,
+                              i == 0 ? REASON_BUSY : REASON_COMMAND_RATE, 0, 100);
+        fake_link_turn(&link);
+        assert_int_equal(link.relay.request_count, count + 1);
+        assert_false(gsrelay_next_event(link.client, &event));
+        assert_int_equal(gsrelay_get_room(link.client, &room), GSRELAY_OK);
+    }
+    fake_relay_send_error(&link.relay, fake_relay_request(&link.relay, CONTROL_ROOM_STATE)->request,
+                          REASON_NOT_IN_ROOM, 0, 0);
+    fake_link_turn(&link);
+    expect(GSRELAY_EVENT_ROOM_LEFT, NULL);
+    fake_link_close(&link);
+}
+
 static void resume__relay_forgot__a_new_session_begins(void **state)
 {
     struct gsrelay_event event;
@@ -295,6 +326,7 @@ int main(void)
         cmocka_unit_test(connection__lost_twice__the_newest_key_is_used),
         cmocka_unit_test(resume__events_were_missed__differences_are_told),
         cmocka_unit_test(resume__removed_meanwhile__room_is_left),
+        cmocka_unit_test(resume__relay_is_busy__the_room_is_asked_for_again),
         cmocka_unit_test(resume__relay_forgot__a_new_session_begins),
         cmocka_unit_test(resume__relay_forgot_and_rejoin_is_on__joins_the_code_again),
         cmocka_unit_test(relay__drops_us_after_each_resume__pauses_grow),
