@@ -317,6 +317,13 @@ void control_accepted(struct control *control, uint32_t index, const struct addr
     }
 }
 
+static void set_pending(struct control *control, uint32_t index, size_t pending)
+{
+    if (connection_pending_set(&control->connections[index], pending, control->now_ns)) {
+        control_connection_time(control, index);
+    }
+}
+
 void control_sent(struct control *control, uint32_t index, size_t pending, uint64_t now_ns)
 {
     struct connection *connection = &control->connections[index];
@@ -325,7 +332,7 @@ void control_sent(struct control *control, uint32_t index, size_t pending, uint6
     if (connection->state == CONNECTION_FREE) {
         return;
     }
-    connection->system_pending = (uint32_t)pending;
+    set_pending(control, index, pending);
     if (connection->output_size > 0 || connection->state == CONNECTION_FINISHING) {
         control_connection_mark(control, index);
     }
@@ -361,7 +368,7 @@ void control_output_done(struct control *control, const struct control_output *o
     struct connection *connection = &control->connections[output->connection];
 
     assert(output->order == CONTROL_ORDER_NONE && connection->state != CONNECTION_FREE);
-    connection->system_pending = (uint32_t)pending;
+    set_pending(control, output->connection, pending);
     if (is_taken && output->size > 0) {
         connection_output_taken(connection, &control->pools);
     }

@@ -213,6 +213,18 @@ void connection_output_taken(struct connection *connection, struct connection_po
     connection->output_size = 0;
 }
 
+bool connection_pending_set(struct connection *connection, size_t pending, uint64_t now_ns)
+{
+    const bool was_pending = connection->stall_end_ns != 0;
+
+    connection->system_pending = (uint32_t)pending;
+    if (was_pending == (pending > 0)) {
+        return false;
+    }
+    connection->stall_end_ns = pending > 0 ? now_ns + CONNECTION_STALL_NS : 0;
+    return true;
+}
+
 static uint64_t sooner(uint64_t a_ns, uint64_t b_ns)
 {
     return a_ns < b_ns ? a_ns : b_ns;
@@ -237,6 +249,9 @@ uint64_t connection_deadline(const struct connection *connection)
     if (!connection->is_paused) {
         when_ns = sooner(when_ns, connection->frame_end_ns);
     }
+    if (connection->stall_end_ns != 0) {
+        when_ns = sooner(when_ns, connection->stall_end_ns);
+    }
     if (connection->pause_end_ns != 0) {
         when_ns = sooner(when_ns, connection->pause_end_ns);
     }
@@ -259,6 +274,9 @@ enum reason connection_overdue(const struct connection *connection, uint64_t now
     }
     if (!connection->is_paused && now_ns >= connection->frame_end_ns) {
         return REASON_FRAME_TIMEOUT;
+    }
+    if (connection->stall_end_ns != 0 && now_ns >= connection->stall_end_ns) {
+        return REASON_OUTPUT_FULL;
     }
     return now_ns >= connection->idle_end_ns ? REASON_IDLE_TIMEOUT : REASON_NONE;
 }

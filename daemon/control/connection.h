@@ -31,6 +31,10 @@
 
 #define CONNECTION_OUT_PREAUTH_MAX 2048 /* Bytes that may wait for a client without a session. */
 
+/* What a client does not read occupies a ring of the net layer, and there are fewer of them than
+ * connections: it must have read it all after this time. */
+#define CONNECTION_STALL_NS UINT64_C(10000000000)
+
 enum connection_state {
     CONNECTION_FREE,
     CONNECTION_FIRST_FLIGHT, /* Nothing is known of the client but its address. */
@@ -69,6 +73,7 @@ struct connection {
     uint64_t frame_end_ns; /* OPEN: of the frame that has begun. */
     uint64_t idle_end_ns;  /* OPEN. */
     uint64_t pause_end_ns; /* 0: not paused for a time. */
+    uint64_t stall_end_ns; /* OPEN: when system_pending must have been 0; 0: it is. */
     bool is_paused;        /* No input is wanted. */
     bool is_pause_told;    /* What the owner of the socket was last told. */
     bool is_dirty;         /* It is in the list of connections with something for the socket. */
@@ -139,6 +144,10 @@ enum reason connection_send(struct connection *connection, struct connection_poo
 
 /* The output was taken over by the net layer. */
 void connection_output_taken(struct connection *connection, struct connection_pools *pools);
+
+/* So many bytes are with the net layer and not with the system. Returns whether that changes the
+ * deadline. */
+bool connection_pending_set(struct connection *connection, size_t pending, uint64_t now_ns);
 
 /* When something is due, TIMER_NEVER if nothing ever is. */
 uint64_t connection_deadline(const struct connection *connection);

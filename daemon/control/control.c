@@ -272,7 +272,8 @@ static void handle_due_connection(struct control *control, uint32_t index)
         connection->state_end_ns = TIMER_NEVER;
         control_connection_close(control, index, reason, true);
     } else if (reason != REASON_NONE) {
-        control_connection_close(control, index, reason, connection->state != CONNECTION_OPEN);
+        bool is_aborted = connection->state != CONNECTION_OPEN || reason == REASON_OUTPUT_FULL;
+        control_connection_close(control, index, reason, is_aborted);
     } else {
         assert(connection->pause_end_ns != 0 && connection->pause_end_ns <= control->now_ns);
         control_connection_take_up(control, index);

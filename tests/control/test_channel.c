@@ -349,6 +349,28 @@ static void output__client_that_does_not_read__ends_at_the_bound(void **state)
     assert_int_equal(bench_logged(bench, CONTROL_LOG_EVENT_LIMIT_HIT, REASON_OUTPUT_FULL), 1);
 }
 
+static void output__client_that_reads_nothing_for_long__ends_though_it_talks(void **state)
+{
+    (void)state;
+    struct bench_client *client = bench_login(bench, 0);
+    struct bench_client *slow = bench_login(bench, 1);
+    client->is_slow = true;
+    slow->is_slow = true;
+    for (int i = 0; i < 9; i++) {
+        (void)bench_send_type(bench, 0, CONTROL_PING);
+        (void)bench_send_type(bench, 1, CONTROL_PING);
+        bench_advance(bench, SECOND_NS);
+    }
+    /* The other one reads at last. */
+    slow->pending = 0;
+    control_sent(bench->control, slow->connection, 0, bench->now_ns);
+    assert_int_equal(client->end, BENCH_OPEN);
+    bench_advance(bench, SECOND_NS);
+    assert_int_equal(client->end, BENCH_ABORTED);
+    assert_int_equal(slow->end, BENCH_OPEN);
+    assert_int_equal(bench_counters(bench).closed[REASON_OUTPUT_FULL], 1);
+}
+
 static void output__refused_by_the_socket__waits_and_follows_in_order(void **state)
 {
     (void)state;
@@ -506,6 +528,7 @@ int main(void)
         TEST(preauth__pool_full__the_oldest_makes_room),
         TEST(preauth__flood_from_one_address__evicts_nobody),
         TEST(output__client_that_does_not_read__ends_at_the_bound),
+        TEST(output__client_that_reads_nothing_for_long__ends_though_it_talks),
         TEST(output__refused_by_the_socket__waits_and_follows_in_order),
         TEST(output__last_words_to_a_slow_client__are_waited_for_but_not_for_ever),
         TEST(output__pool_empty__the_connection_ends_with_busy),
