@@ -105,7 +105,9 @@ static const struct config_key keys[] = {
      .help = "Connections that have not logged in yet; one more evicts the oldest of them."},
     {AT(control, connections_per_ip, connections_per_ip), .type = CONFIG_TYPE_COUNT,
      .is_live = LIVE, RANGE(1, 1000000), .fallback = "64",
-     .help = "Connections from one address (IPv6: one /64) at a time."},
+     .help =
+         "Connections from one address (IPv6: one /64) at a time. Twice as many sessions may be\n"
+         "from there, those that lost their connection included."},
     {AT(control, accepts_per_ip_s, accepts_per_ip_s), .type = CONFIG_TYPE_RATE, .is_live = LIVE,
      RANGE(1, 1000000), .fallback = "32",
      .help = "New connections from one address (IPv6: one /64)."},

@@ -71,6 +71,30 @@ void admission_leave(struct admission *admission, uint32_t place_index)
     admission->places[place_index].connection_count--;
 }
 
+bool admission_session_enter(struct admission *admission, uint32_t place_index,
+                             const struct control_limits *limits)
+{
+    struct admission_place *place = &admission->places[place_index];
+
+    if (place->session_count / ADMISSION_SESSIONS_FACTOR >= limits->connections_per_ip) {
+        return false;
+    }
+    place->session_count++;
+    return true;
+}
+
+void admission_session_leave(struct admission *admission, uint32_t place_index)
+{
+    assert(admission->places[place_index].session_count > 0);
+    admission->places[place_index].session_count--;
+}
+
+void admission_session_move(struct admission *admission, uint32_t from, uint32_t to)
+{
+    admission_session_leave(admission, from);
+    admission->places[to].session_count++;
+}
+
 bool admission_fail(struct admission *admission, uint32_t place_index,
                     const struct control_limits *limits, uint64_t now_ns)
 {

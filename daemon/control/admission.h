@@ -26,7 +26,8 @@ struct admission_place {
     uint64_t fail_window_end_ns;
     uint64_t lockout_end_ns;
     uint32_t connection_count;
-    uint32_t fail_count; /* Within the window. */
+    uint32_t session_count; /* Those whose connection is lost included. */
+    uint32_t fail_count;    /* Within the window. */
 };
 
 struct admission {
@@ -34,6 +35,8 @@ struct admission {
     uint32_t place_mask;
     uint8_t key[16];
 };
+
+#define ADMISSION_SESSIONS_FACTOR 2u
 
 /* Wrong join codes of one address: this many at once, and one more each interval. Six letters are
  * 148 million codes; without this bound a thousand rooms would be found by trying within minutes.
@@ -61,6 +64,18 @@ struct admission_answer admission_enter(struct admission *admission, uint32_t pl
 
 /* The end of a connection that was let in. */
 void admission_leave(struct admission *admission, uint32_t place);
+
+/* One more session, as long as there are fewer than twice as many as connections may be. A session
+ * that lost its connection still takes a place that others want, so connecting anew must not be a
+ * way round the limit; twice, so that all clients of an address may crash and come back at once. */
+bool admission_session_enter(struct admission *admission, uint32_t place,
+                             const struct control_limits *limits);
+
+/* The session has ended. */
+void admission_session_leave(struct admission *admission, uint32_t place);
+
+/* The session goes on from another address; nobody who comes back is turned away. */
+void admission_session_move(struct admission *admission, uint32_t from, uint32_t to);
 
 /* A failed authentication. True when it was the one that begins a lockout. */
 bool admission_fail(struct admission *admission, uint32_t place,

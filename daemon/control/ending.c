@@ -58,6 +58,7 @@ void control_session_end(struct control *control, uint32_t index, enum reason re
     control_log_add(control, CONTROL_LOG_EVENT_SESSION_CLOSED, peer, index)->reason = reason;
     control->counters.ended[reason]++;
     admission_rooms_leave(&control->admission, session->place, session->rooms_created);
+    admission_session_leave(&control->admission, session->place);
     timer_clear(&control->session_timers, index);
     session_end(&control->sessions, index, reason);
     if (connection != SESSION_NONE) {

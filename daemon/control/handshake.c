@@ -183,16 +183,32 @@ static void replace_older(struct control *control, const struct ticket *ticket)
     }
 }
 
-/* A session of its own for this connection; SESSION_NONE when there is no place. */
-static uint32_t open_session(struct control *control, uint32_t index)
+/* A session of its own for this connection; SESSION_NONE, and why, when there is no place. */
+static uint32_t open_session(struct control *control, uint32_t index, struct refusal *refusal_out)
 {
-    const struct connection_claim *claim = &control->connections[index].claim;
+    const struct connection *connection = &control->connections[index];
+    const struct connection_claim *claim = &connection->claim;
+    const struct control_limits *limits = &control->limits;
     uint8_t random[SESSION_RANDOM_SIZE];
 
     replace_older(control, &claim->ticket);
+    if (!admission_session_enter(&control->admission, connection->place, limits)) {
+        *refusal_out = (struct refusal){.reason = REASON_CONNECTIONS_PER_IP,
+                                        .limit = limits->connections_per_ip,
+                                        .retry_ns = BUSY_RETRY_NS};
+        return SESSION_NONE;
+    }
     control->random.fill(control->random.context, random, sizeof(random));
     uint32_t session = session_add(&control->sessions, index, &claim->ticket, random);
     sodium_memzero(random, sizeof(random));
+    if (session == SESSION_NONE) {
+        admission_session_leave(&control->admission, connection->place);
+        *refusal_out = (struct refusal){.reason = REASON_CLIENTS_LIMIT,
+                                        .limit = limits->sessions_max,
+                                        .retry_ns = BUSY_RETRY_NS};
+        return SESSION_NONE;
+    }
+    control->sessions.sessions[session].place = connection->place;
     return session;
 }
 
@@ -214,6 +230,8 @@ static uint32_t resume_session(struct control *control, uint32_t index,
         control_connection_close(control, old, REASON_REPLACED, true);
     }
     timer_clear(&control->session_timers, claim->session.index);
+    admission_session_move(&control->admission, session->place, control->connections[index].place);
+    session->place = control->connections[index].place;
     control->random.fill(control->random.context, key_out, RESUME_KEY_SIZE);
     session_resume(session, index, claim->with_key_next, key_out);
     return claim->session.index;
@@ -241,35 +259,23 @@ static void send_welcome(struct control *control, uint32_t index, uint32_t reque
     sodium_memzero(&message, sizeof(message));
 }
 
-static void refuse_start(struct control *control, uint32_t index, uint32_t request, bool is_resume)
-{
-    struct refusal refusal = {.reason = REASON_NO_SUCH_SESSION};
-
-    if (!is_resume) {
-        refusal = (struct refusal){.reason = REASON_CLIENTS_LIMIT,
-                                   .limit = control->limits.sessions_max,
-                                   .retry_ns = BUSY_RETRY_NS};
-    }
-    command_refuse(control, index, request, CONTROL_START, &refusal);
-    control_connection_close(control, index, refusal.reason, false);
-}
-
 void handshake_start(struct control *control, uint32_t index, const struct control_message *message)
 {
     struct connection *connection = &control->connections[index];
     bool is_resumed = connection->claim.mode == HELLO_RESUME;
     uint8_t key[RESUME_KEY_SIZE];
+    struct refusal refusal = {.reason = REASON_NO_SUCH_SESSION};
     uint32_t session =
-        is_resumed ? resume_session(control, index, key) : open_session(control, index);
+        is_resumed ? resume_session(control, index, key) : open_session(control, index, &refusal);
 
     control_preauth_remove(control, index);
     connection_state_set(connection, CONNECTION_OPEN);
     connection->session = session;
     if (session == SESSION_NONE) {
-        refuse_start(control, index, message->request, is_resumed);
+        command_refuse(control, index, message->request, CONTROL_START, &refusal);
+        control_connection_close(control, index, refusal.reason, false);
         return;
     }
-    control->sessions.sessions[session].place = connection->place;
     if (is_resumed) {
         control->counters.sessions_resumed++;
         (void)control_log_add(control, CONTROL_LOG_EVENT_SESSION_RESUMED, connection, session);

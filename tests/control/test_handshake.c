@@ -298,6 +298,37 @@ static void sessions__at_the_limit__are_refused_inside_the_channel(void **state)
     assert_int_equal(bench->clients[2].end, BENCH_CLOSED);
 }
 
+static void sessions__lost_ones_of_an_address__count_until_they_end(void **state)
+{
+    (void)state;
+    const struct addr peer = addr_ipv4(10, 9, 9, 9, 1);
+    struct control_limits limits = bench_limits();
+    struct hello_answer answer;
+    limits.connections_per_ip = 2;
+    open_with(&limits);
+    for (unsigned i = 0; i < 5; i++) {
+        (void)bench_connect_from(bench, i, &peer);
+        bench_hello(bench, i, HELLO_OPEN, NULL, 0, no_key);
+        assert_true(bench_accept(bench, i, &answer));
+        (void)bench_send_type(bench, i, CONTROL_START);
+        if (i < 4) {
+            bench->clients[i].welcome = bench_expect(bench, i, CONTROL_WELCOME).welcome;
+            bench_disconnect(bench, i);
+            bench_pump(bench);
+        }
+    }
+    assert_int_equal(bench_expect_error(bench, 4, REASON_CONNECTIONS_PER_IP).error.limit, 2);
+    assert_int_equal(bench_counters(bench).sessions, 4);
+    /* One that goes on from another address makes room here. */
+    assert_true(bench_resume(bench, 10, bench->clients[0].welcome.session_id,
+                             bench->clients[0].welcome.resume_key));
+    (void)bench_connect_from(bench, 5, &peer);
+    bench_hello(bench, 5, HELLO_OPEN, NULL, 0, no_key);
+    assert_true(bench_accept(bench, 5, &answer));
+    (void)bench_send_type(bench, 5, CONTROL_START);
+    (void)bench_expect(bench, 5, CONTROL_WELCOME);
+}
+
 static void failures__at_the_limit__lock_the_address_out(void **state)
 {
     (void)state;
@@ -491,6 +522,7 @@ int main(void)
         TEST(ticket__same_client_id__the_newest_session_wins),
         TEST(ticket__two_sessions_allowed__the_oldest_goes),
         TEST(sessions__at_the_limit__are_refused_inside_the_channel),
+        TEST(sessions__lost_ones_of_an_address__count_until_they_end),
         TEST(failures__at_the_limit__lock_the_address_out),
         TEST(resume__after_a_break__session_and_room_go_on),
         TEST(resume__keys__old_is_valid_until_the_new_was_used),
