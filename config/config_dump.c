@@ -29,7 +29,9 @@ static const char template_head[] =
     "#            quotes. Lines have 198 bytes at most; the file is UTF-8.\n"
     "# Elsewhere  udp.port, say, can also be given as GSRELAY_UDP_PORT in the environment, which\n"
     "#            wins over this file, or as --set udp.port=7777, which wins over both.\n"
-    "# Changes    take effect when gsrelayd reloads, or where it says so, when it restarts.\n"
+    "# Changes    take effect when gsrelayd starts anew. What is marked for a restart will need "
+    "one\n"
+    "#            also when a later version can reload.\n"
     "# Check      gsrelayd --check-config --config relay.ini\n"
     "#            gsrelayd --dump-config shows what is in effect and where it comes from.\n";
 
@@ -208,7 +210,9 @@ static const char reference_head[] =
     "environment. The command line wins over the environment, and that over the file.\n"
     "Times and sizes carry their unit: `250ms`, `10s`, `5m`, `2h`, `1d`; `1200B`, `64KiB`, "
     "`4MiB`.\n"
-    "*Change* tells whether a reload takes a new value over or a restart is needed.\n\n";
+    "This version reads its configuration at start only. *Change* tells which keys a reload will "
+    "take over\n"
+    "in a later one, and which will still need a restart.\n\n";
 
 void config_dump_reference(config_write *write, void *context)
 {

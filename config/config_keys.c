@@ -42,7 +42,7 @@ static const struct config_key keys[] = {
     {AT(server, drain_timeout, drain_timeout_ns), .type = CONFIG_TYPE_DURATION, .is_live = LIVE,
      RANGE(100 * MS, 10 * MIN), .zero_word = "off", .fallback = "5s",
      .help =
-         "How long a stop waits, after telling the clients, before it closes their connections."},
+         "The longest that a stop takes to tell all clients and to deliver what waits for them."},
 
     {AT(udp, port, port), .type = CONFIG_TYPE_PORT, .is_live = RESTART, RANGE(0, 65535),
      .fallback = "7777",
@@ -246,10 +246,12 @@ static const struct config_key keys[] = {
      RANGE(1 * KIB, 2 * GIB), .zero_word = "off", .fallback = "32MiB",
      .help = "Payload bytes a second of those deliveries."},
     {AT(limits, rooms_created_per_minute, rooms_created_per_minute), .type = CONFIG_TYPE_COUNT,
-     .is_live = LIVE, RANGE(1, 100000), .fallback = "6",
-     .help = "Rooms that one client may make in a minute."},
+     .is_live = LIVE, RANGE(1, 100000), .fallback = "20",
+     .help =
+         "Rooms that one client may make in a minute. A new session begins with what the ended\n"
+         "ones of its address (IPv6: of its /64) have used up."},
     {AT(limits, rooms_created_burst, rooms_created_burst), .type = CONFIG_TYPE_COUNT,
-     .is_live = LIVE, RANGE(1, 100000), .fallback = "3",
+     .is_live = LIVE, RANGE(1, 100000), .fallback = "10",
      .help = "Rooms that one client may make at once."},
     {AT(limits, over_limit_close, over_limit_close_ns), .type = CONFIG_TYPE_DURATION,
      .is_live = LIVE, RANGE(1 * SEC, 10 * MIN), .zero_word = "off", .fallback = "10s",

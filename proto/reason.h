@@ -58,14 +58,14 @@
     X(NOT_PERMITTED, 110, "not_permitted", "the ticket does not grant this")                       \
     X(NOT_HOST, 111, "not_host", "only the room's host may do this")                               \
     X(NO_SUCH_MEMBER, 112, "no_such_member", "no member of the room has this id")                  \
-    X(ROOMS_LIMIT, 113, "rooms_limit", "limits.max_rooms rooms exist")                             \
-    X(ROOM_RATE, 114, "room_rate", "limits.room_creates_per_minute is used up")                    \
+    X(ROOMS_LIMIT, 113, "rooms_limit", "as many rooms exist as limits.max_rooms allows")           \
+    X(ROOM_RATE, 114, "room_rate", "limits.rooms_created_per_minute is used up")                   \
     X(ALREADY_IN_ROOM, 115, "already_in_room", "the session is in a room")                         \
     X(NOT_IN_ROOM, 116, "not_in_room", "the session is in no room")                                \
     X(BAD_CODE, 117, "bad_code", "not a join code")                                                \
     X(BAD_VALUE, 118, "bad_value", "a field is out of its range")                                  \
     X(DRAINING, 119, "draining", "the relay is stopping")                                          \
-    X(CLIENTS_LIMIT, 120, "clients_limit", "limits.max_clients sessions exist")                    \
+    X(CLIENTS_LIMIT, 120, "clients_limit", "as many sessions exist as limits.max_clients allows")  \
     X(CONNECTIONS_PER_IP, 121, "connections_per_ip", "control.connections_per_ip is reached")      \
     X(ACCEPTS_PER_IP, 122, "accepts_per_ip", "control.accepts_per_ip_s is used up")                \
     X(LOCKOUT, 123, "lockout", "too many failed authentications from this address")                \

@@ -28,10 +28,11 @@ setup_preset() {
     esac
 }
 
-# build_preset PRESET [TARGET]: says nothing while all is well.
+# build_preset PRESET [TARGET...]: says nothing while all is well.
 build_preset() {
     preset=$1
-    target=${2:-all}
+    shift
+    [ $# -gt 0 ] || set -- all
     launcher=
     if command -v ccache >/dev/null 2>&1; then
         launcher=-DCMAKE_C_COMPILER_LAUNCHER=ccache
@@ -39,7 +40,7 @@ build_preset() {
     mkdir -p build
     # shellcheck disable=SC2086
     if ! cmake --preset "$preset" $launcher </dev/null >"build/$preset.log" 2>&1 ||
-        ! cmake --build "build/$preset" --parallel "$jobs" --target "$target" </dev/null >>"build/$preset.log" 2>&1; then
+        ! cmake --build "build/$preset" --parallel "$jobs" --target "$@" </dev/null >>"build/$preset.log" 2>&1; then
         # Ninja prints a failed command before its errors; progress lines are of no use here.
         grep -v '^\[[0-9]*/[0-9]*\] ' "build/$preset.log" | tail -n 60 >&2
         say "$preset did not build; the whole output is in build/$preset.log"

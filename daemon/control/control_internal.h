@@ -76,6 +76,9 @@ struct control_log_record *control_log_add(struct control *control, enum control
                                            const struct connection *connection,
                                            uint32_t session_index);
 
+/* Says that a session, which is a member, leaves its room. */
+void control_log_left(struct control *control, uint32_t index, enum reason reason);
+
 /* Queues a message for the client of an open connection; closes it when that cannot be. */
 void control_send(struct control *control, uint32_t index, const struct control_message *message);
 

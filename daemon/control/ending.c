@@ -2,8 +2,29 @@
 #include "daemon/control/control_internal.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* ending.c - how connections and sessions end. */
+
+void control_log_left(struct control *control, uint32_t index, enum reason reason)
+{
+    const struct session *session = &control->sessions.sessions[index];
+    const struct membership *membership = &session->membership;
+    const uint32_t room =
+        room_table_find_ref(&control->rooms, membership->worker, membership->room);
+    const struct connection *connection =
+        session->connection == SESSION_NONE ? NULL : &control->connections[session->connection];
+    struct control_log_record *record =
+        control_log_add(control, CONTROL_LOG_EVENT_MEMBER_LEFT, connection, index);
+
+    record->reason = reason;
+    record->worker = membership->worker;
+    record->member = membership->member;
+    if (room != ROOM_NONE) {
+        record->code_size = control->rooms.entries[room].code_size;
+        memcpy(record->code, control->rooms.entries[room].code, record->code_size);
+    }
+}
 
 void control_session_settle(struct control *control, uint32_t index)
 {
@@ -54,6 +75,10 @@ void control_session_end(struct control *control, uint32_t index, enum reason re
     /* Sending may have lost the connection, and with a grace time of zero the session with it. */
     if (session->state != SESSION_ATTACHED && session->state != SESSION_GRACE) {
         return;
+    }
+    if (session->membership.state == MEMBERSHIP_MEMBER ||
+        session->membership.state == MEMBERSHIP_LEAVING) {
+        control_log_left(control, index, reason);
     }
     control_log_add(control, CONTROL_LOG_EVENT_SESSION_CLOSED, peer, index)->reason = reason;
     control->counters.ended[reason]++;

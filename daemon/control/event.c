@@ -79,6 +79,8 @@ static void settle_joining(struct control *control, uint32_t worker, uint32_t in
     session->membership.state = MEMBERSHIP_MEMBER;
     session->membership.worker = worker;
     session->membership.slot = event->slot;
+    session->membership.room = event->room;
+    session->membership.member = event->member;
     if (pending != ROOM_NONE) {
         if (room_table_open(&control->rooms, pending, event->room)) {
             log_room(control, CONTROL_LOG_EVENT_ROOM_OPENED, worker, connection, index, event);
@@ -94,9 +96,8 @@ static void leave_room(struct control *control, uint32_t index, enum reason reas
 {
     struct session *session = &control->sessions.sessions[index];
 
+    control_log_left(control, index, reason);
     session->membership = (struct membership){.state = MEMBERSHIP_NONE, .room_pending = ROOM_NONE};
-    control_log_add(control, CONTROL_LOG_EVENT_MEMBER_LEFT, connection_of(control, session), index)
-        ->reason = reason;
 }
 
 /* What an answer changes in what is known of the session's place. */

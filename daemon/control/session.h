@@ -47,6 +47,8 @@ struct membership {
     uint32_t worker;       /* Of all but NONE. */
     uint32_t room_pending; /* JOINING by CREATE: the entry in the room table, else ROOM_NONE. */
     struct slot_ref slot;  /* MEMBER and LEAVING. */
+    struct room_ref room;  /* MEMBER and LEAVING; for the log. */
+    uint16_t member;       /* The same. */
 };
 
 /* A request that is with a worker. */

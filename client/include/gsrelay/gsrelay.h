@@ -14,10 +14,11 @@
  *     gsrelay_join_room(client, "BCDFGH");
  *     for (;;) {
  *         struct gsrelay_event event;
- *         gsrelay_poll(client, 15);
+ *         gsrelay_poll(client, 10);
  *         while (gsrelay_next_event(client, &event))
  *             ... event.type says what happened ...
- *         gsrelay_send(client, GSRELAY_TO_ALL, 1, 0, state, sizeof(state));
+ *         if (... the next frame is due ...)
+ *             gsrelay_send(client, GSRELAY_TO_ALL, 1, 0, state, sizeof(state));
  *     }
  *
  * Verbs only queue what they ask for. The answer is an event that carries the verb's request
@@ -137,10 +138,11 @@ int gsrelay_connect(struct gsrelay_client *client, const char *host, uint16_t po
 
 /* Sends what is queued, receives what has come, and runs what is due. Waits for up to timeout_ms
  * until at least one event is there; 0 never waits. Returns 1 when an event waits, 0 when none
- * does, or a negative result.
+ * does, or a negative result. It returns as soon as something came: pace what you send by a clock,
+ * not by this call.
  *
  * To be called about once a frame. While nobody calls it nothing is sent, not even the signs of
- * life, and after some ten seconds (udp.session_idle, control.idle_timeout of the relay) the relay
+ * life, and after the relay's udp.session_idle (30 s by default) or control.idle_timeout (60 s) it
  * takes the client for gone: poll during long loading as well. */
 int gsrelay_poll(struct gsrelay_client *client, uint32_t timeout_ms);
 
@@ -237,7 +239,8 @@ enum gsrelay_event_type {
                                        time_ms: the relay asks to wait so long. limit: with reason
                                        VERSION_UNSUPPORTED the version that the relay speaks,
                                        with REFUSED 1 if the relay wants a ticket. */
-    GSRELAY_EVENT_DRAINING = 7,     /* The relay will stop in time_ms. */
+    GSRELAY_EVENT_DRAINING =
+        7, /* The relay stops, within time_ms; DISCONNECTED follows, often at once. */
 
     /* Requests. */
     GSRELAY_EVENT_REQUEST_DONE = 8,
@@ -269,7 +272,7 @@ enum gsrelay_event_type {
 
 #define GSRELAY_EVENT_LOCKED   1u /* The room is locked. */
 #define GSRELAY_EVENT_PRESENT  2u /* The member was there before us. */
-#define GSRELAY_EVENT_RETAINED 4u /* The state is one that the relay kept. */
+#define GSRELAY_EVENT_RETAINED 4u /* The state was sent with GSRELAY_RETAIN; age_ms is its age. */
 
 /* One thing that happened. Fields that the type does not name are zero. */
 struct gsrelay_event {
