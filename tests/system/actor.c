@@ -276,6 +276,16 @@ const char *actor_code(struct actor *actor)
     return room.code;
 }
 
+bool actor_has_tcp(const struct actor *actor)
+{
+    return actor->tcp != NULL;
+}
+
+bool actor_has_udp(const struct actor *actor)
+{
+    return actor->udp != SOCKET_OS_NONE;
+}
+
 void actor_cut(struct actor *actor, enum actor_cut how)
 {
     assert_non_null(actor->tcp);

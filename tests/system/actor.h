@@ -37,6 +37,9 @@ struct gsrelay_client *actor_client(struct actor *actor);
 uint16_t actor_member(struct actor *actor);
 const char *actor_code(struct actor *actor);
 
+bool actor_has_tcp(const struct actor *actor);
+bool actor_has_udp(const struct actor *actor);
+
 /* Breaks the TCP connection, and lets no other be made until it is mended. */
 void actor_cut(struct actor *actor, enum actor_cut how);
 void actor_mend(struct actor *actor);
