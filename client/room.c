@@ -48,6 +48,16 @@ static struct member *add_member(struct room *room, uint16_t id)
     return member;
 }
 
+/* Moves a member forward to an index. */
+static void move_member(struct room *room, struct member *member, size_t to)
+{
+    struct member moved = *member;
+
+    memmove(&room->members[to + 1], &room->members[to],
+            (size_t)(member - &room->members[to]) * sizeof(moved));
+    room->members[to] = moved;
+}
+
 static void tell_joined(struct gsrelay_client *client, uint16_t id, uint32_t flags)
 {
     struct gsrelay_event event = {
@@ -60,12 +70,23 @@ void room_member_joined(struct gsrelay_client *client, uint16_t id)
 {
     struct room *room = &client->room;
     struct member *member = find_member(room, id);
+    size_t official = 0;
 
     forget_left(room, id);
-    if (member != NULL)
-        member->is_unofficial = false;
-    else if (add_member(room, id) != NULL)
+    if (member != NULL && !member->is_unofficial)
+        return;
+    if (member == NULL) {
+        member = add_member(room, id);
+        if (member == NULL)
+            return;
         tell_joined(client, id, 0);
+    }
+    /* The relay announces in the order of joining; whoever was only heard stands behind. */
+    member->is_unofficial = true;
+    while (!room->members[official].is_unofficial)
+        official++;
+    member->is_unofficial = false;
+    move_member(room, member, official);
 }
 
 void room_member_left(struct gsrelay_client *client, uint16_t id, uint32_t reason)
@@ -250,6 +271,7 @@ static void update_members(struct gsrelay_client *client,
                            const struct control_membership *membership)
 {
     struct room *room = &client->room;
+    size_t placed = 0;
 
     for (size_t i = room->member_count; i > 0; i--) {
         const struct member *member = &room->members[i - 1];
@@ -260,6 +282,14 @@ static void update_members(struct gsrelay_client *client,
     }
     for (size_t i = 0; i < membership->member_count; i++)
         room_member_joined(client, membership->members[i]);
+    /* Oldest first, also those who were heard before they were announced. */
+    for (size_t i = 0; i < membership->member_count; i++) {
+        struct member *member = find_member(room, membership->members[i]);
+
+        /* A relay that lists somebody twice is at fault, and harms nobody. */
+        if (member != NULL && member >= &room->members[placed])
+            move_member(room, member, placed++);
+    }
 }
 
 void room_update(struct gsrelay_client *client, const struct control_membership *membership)

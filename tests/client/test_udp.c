@@ -357,6 +357,29 @@ static void state__before_its_sender_is_announced__announces_it(void **state)
     fake_link_close(&link);
 }
 
+static void state__before_its_sender_is_announced__leaves_the_members_in_their_order(void **state)
+{
+    struct control_message first = {.type = CONTROL_JOINED, .member = 9};
+    struct control_message second = {.type = CONTROL_JOINED, .member = 5};
+    uint16_t before[4];
+    uint16_t ids[4];
+
+    (void)state;
+    join();
+    assert_int_equal(gsrelay_get_members(link.client, before, 4), 2);
+    fake_relay_record(&link.relay, 5, 1, "early");
+    fake_link_turn(&link);
+    fake_relay_send(&link.relay, &first);
+    fake_link_turn(&link);
+    fake_relay_send(&link.relay, &second);
+    fake_link_turn(&link);
+    assert_int_equal(gsrelay_get_members(link.client, ids, 4), 4);
+    assert_memory_equal(ids, before, 2 * sizeof(ids[0]));
+    assert_int_equal(ids[2], 9);
+    assert_int_equal(ids[3], 5);
+    fake_link_close(&link);
+}
+
 static void state__after_its_sender_left__is_dropped(void **state)
 {
     struct control_message left = {.type = CONTROL_LEFT, .left = {1, REASON_KICKED}};
@@ -518,6 +541,7 @@ int main(void)
         cmocka_unit_test(state__our_own__is_dropped),
         cmocka_unit_test(state__retained__has_flag_and_age),
         cmocka_unit_test(state__before_its_sender_is_announced__announces_it),
+        cmocka_unit_test(state__before_its_sender_is_announced__leaves_the_members_in_their_order),
         cmocka_unit_test(state__after_its_sender_left__is_dropped),
         cmocka_unit_test(state__nobody_takes_them__the_oldest_give_way),
         cmocka_unit_test(datagram__altered_or_cut_anywhere__is_dropped),

@@ -145,6 +145,7 @@ static void message__that_makes_no_sense__is_answered_and_the_session_goes_on(vo
     static const uint8_t unknown[] = {0x7F, 0, 0, 0, 5};
     static const uint8_t cut[] = {CONTROL_KICK, 0, 0, 0, 6, 1};
     static const uint8_t headless[] = {CONTROL_KICK, 0};
+    static const uint8_t no_request[CONTROL_HEAD_SIZE + 8] = {CONTROL_PING};
     static const uint8_t downward[] = {CONTROL_WELCOME, 0, 0, 0, 7};
     struct raw *raw = &raws[0];
 
@@ -160,7 +161,7 @@ static void message__that_makes_no_sense__is_answered_and_the_session_goes_on(vo
     assert_error(raw, 7, "unknown_message");
     send_message(raw, CONTROL_LEAVE, 8);
     assert_error(raw, 8, "not_in_room");
-    send_message(raw, CONTROL_PING, 0);
+    send_sealed(raw, no_request, sizeof(no_request));
     assert_error(raw, 0, "bad_message");
     send_message(raw, CONTROL_PING, 9);
     assert_int_equal(raw_await_message(raw).type, CONTROL_PONG);

@@ -195,6 +195,26 @@ static bool is_settled(const struct member *member)
     return room.is_bound == 1 && room.member_count == same;
 }
 
+/* For whoever has to find out why there is no peace. */
+static void print_member(unsigned index)
+{
+    const struct member *member = &members[index];
+    struct gsrelay_room room = {0};
+    uint16_t ids[GSRELAY_MEMBERS_LIMIT];
+    const size_t count = gsrelay_get_members(member->client, ids, GSRELAY_MEMBERS_LIMIT);
+
+    (void)gsrelay_get_room(member->client, &room);
+    print_error(
+        "%s %u: state %d room \"%s\" member %u host %u epoch %u locked %u bound %u; %s; members",
+        is_settled(member) ? "settled" : "UNSETTLED", index, gsrelay_get_state(member->client),
+        room.code, room.member, room.host, room.host_epoch, room.is_locked, room.is_bound,
+        gsrelay_error_text(member->client));
+    for (size_t i = 0; i < count; i++) {
+        print_error(" %u", ids[i]);
+    }
+    print_error("\n");
+}
+
 static void chaos__then_peace__all_agree(void **state)
 {
     uint64_t end_ns;
@@ -221,7 +241,12 @@ static void chaos__then_peace__all_agree(void **state)
         for (unsigned i = 0; i < MEMBERS; i++) {
             settled += is_settled(&members[i]);
         }
-        assert_true(os_clock_ns() < end_ns);
+        if (os_clock_ns() > end_ns) {
+            for (unsigned i = 0; i < MEMBERS; i++) {
+                print_member(i);
+            }
+            fail();
+        }
     }
     (void)printf("chaos: joined %u, left %u, resumed %u, sessions lost %u, states %u\n",
                  event_counts[GSRELAY_EVENT_ROOM_JOINED], event_counts[GSRELAY_EVENT_ROOM_LEFT],
