@@ -12,12 +12,15 @@ endif()
 
 add_library(gsrelay_settings INTERFACE)
 target_compile_definitions(gsrelay_settings INTERFACE GSRELAY_VERSION="${PROJECT_VERSION}")
-target_include_directories(gsrelay_settings INTERFACE "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>")
+# daemon/identity.h, included by that name.
+configure_file("${CMAKE_SOURCE_DIR}/packaging/identity.h.in"
+  "${CMAKE_BINARY_DIR}/generated/daemon/identity.h" @ONLY)
+target_include_directories(gsrelay_settings INTERFACE
+  "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>" "$<BUILD_INTERFACE:${CMAKE_BINARY_DIR}/generated>")
 target_compile_options(gsrelay_settings INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wswitch-enum -Werror
   -Wstrict-prototypes -Wmissing-prototypes -Wundef
   -fstack-protector-strong -fno-common -g)
-target_compile_definitions(gsrelay_settings INTERFACE GSRELAY_VERSION="${PROJECT_VERSION}")
 if(WIN32)
   # Wide-character entry points, Windows 10, and C99 printf formats.
   target_compile_definitions(gsrelay_settings INTERFACE
