@@ -82,7 +82,7 @@ static int act(const struct options *options)
                      (unsigned long long)(server_memory(&config.values) >> 20));
         return end_answer();
     }
-    return (int)service_run_console(&config, &secrets);
+    return (int)service_run_console(&config, &secrets, options);
 }
 
 int program_main(int argc, char **argv)

@@ -229,9 +229,10 @@ static int open_all(struct server *server, const struct relay_config *config,
     return result;
 }
 
-int server_open(const struct relay_config *config, const struct secret_file *secrets,
-                struct log *log, struct server **out, struct server_failure *failure)
+int server_open(const struct server_setup *setup, struct server **out,
+                struct server_failure *failure)
 {
+    const struct relay_config *config = &setup->config->values;
     struct server *server = calloc(1, sizeof(*server));
     struct log_line *line;
     int result;
@@ -240,17 +241,17 @@ int server_open(const struct relay_config *config, const struct secret_file *sec
         return fail(failure, RESULT_NO_MEMORY, EXIT_CODE_RESOURCES,
                     "there is not enough memory to begin");
     }
-    server->log = log;
+    server->log = setup->log;
     server->worker_count = config->udp.workers;
     server->listen_count = config->server.listen_count;
-    result = open_all(server, config, secrets, failure);
+    result = open_all(server, config, setup->secrets, failure);
     if (result != RESULT_OK) {
         server_close(server);
         return result;
     }
-    line = log_begin(log, LOG_EVENT_MEMORY);
+    line = log_begin(setup->log, LOG_EVENT_MEMORY);
     log_u64(line, "tables_max_bytes", server_memory(config));
-    log_end(log);
+    log_end(setup->log);
     *out = server;
     return RESULT_OK;
 }
@@ -322,6 +323,21 @@ enum exit_code server_run(struct server *server)
 void server_stop(struct server *server, uint32_t within_ms)
 {
     control_server_stop(server->control, within_ms);
+}
+
+void server_drain(struct server *server)
+{
+    control_server_stop(server->control, UINT32_MAX);
+}
+
+void server_reload(struct server *server)
+{
+    (void)server;
+}
+
+void server_reopen_log(struct server *server)
+{
+    (void)server;
 }
 
 void server_report(struct server *server)

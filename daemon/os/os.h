@@ -160,7 +160,10 @@ enum os_request {
     OS_REQUEST_STOP = 1,     /* Ctrl+C, Ctrl+Break, SIGINT, SIGTERM, the console or session ends. */
     OS_REQUEST_COUNTERS = 2, /* SIGUSR2: write the counters now. */
     OS_REQUEST_HURRY =
-        4 /* With STOP: the system ends the process after OS_HURRY_MS or a little more. */
+        4, /* With STOP: the system ends the process after OS_HURRY_MS or a little more. */
+    OS_REQUEST_RELOAD = 8,      /* SIGHUP, unless it says that our terminal is gone: a STOP. */
+    OS_REQUEST_REOPEN_LOG = 16, /* SIGUSR1: the log's file was moved away; open it anew. */
+    OS_REQUEST_DRAIN = 32       /* SIGQUIT: nobody new; stop when the last room is gone. */
 };
 
 /* Begins to collect requests. After each one `wake` is called, on a thread of the system's or ours

@@ -2,6 +2,7 @@
 #include "daemon/os/os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -21,11 +22,40 @@ static struct {
     struct os_thread *thread;
     int signals_fd;
     int close_fd;
+    bool had_terminal; /* When it began. */
 } requests = {.lock = PTHREAD_MUTEX_INITIALIZER, .signals_fd = -1, .close_fd = -1};
+
+static bool has_terminal(void)
+{
+    const int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+
+    if (terminal >= 0) {
+        (void)close(terminal);
+    }
+    return terminal >= 0;
+}
+
+/* A closed terminal, and the shell in it, send SIGHUP as an operator does who wants a reload; but
+ * by then the terminal is gone. */
+static unsigned request_of_hangup(void)
+{
+    return requests.had_terminal && !has_terminal() ? OS_REQUEST_STOP : OS_REQUEST_RELOAD;
+}
 
 static unsigned request_of(unsigned signal_number)
 {
-    return signal_number == (unsigned)SIGUSR2 ? OS_REQUEST_COUNTERS : OS_REQUEST_STOP;
+    switch (signal_number) {
+    case SIGHUP:
+        return request_of_hangup();
+    case SIGQUIT:
+        return OS_REQUEST_DRAIN;
+    case SIGUSR1:
+        return OS_REQUEST_REOPEN_LOG;
+    case SIGUSR2:
+        return OS_REQUEST_COUNTERS;
+    default:
+        return OS_REQUEST_STOP;
+    }
 }
 
 static void read_signals(void)
@@ -61,15 +91,21 @@ static void run_requests(void *context)
 
 static void fill_signal_set(sigset_t *set)
 {
-    struct sigaction hangup;
     (void)sigemptyset(set);
     (void)sigaddset(set, SIGINT);
     (void)sigaddset(set, SIGTERM);
+    (void)sigaddset(set, SIGHUP);
+    (void)sigaddset(set, SIGQUIT);
+    (void)sigaddset(set, SIGUSR1);
     (void)sigaddset(set, SIGUSR2);
-    /* nohup ignores SIGHUP for us, and a program that then takes it would break nohup. */
-    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) {
-        (void)sigaddset(set, SIGHUP);
-    }
+}
+
+/* Whom nohup started stays when the terminal goes. */
+static bool is_hangup_ignored(void)
+{
+    struct sigaction hangup;
+
+    return sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
 }
 
 static void close_descriptor(int *descriptor)
@@ -85,6 +121,7 @@ int os_requests_open(void (*wake)(void *context), void *context)
     sigset_t set;
     sigset_t before;
     fill_signal_set(&set);
+    requests.had_terminal = has_terminal() && !is_hangup_ignored();
     if (pthread_sigmask(SIG_BLOCK, &set, &before) != 0) {
         return -1;
     }

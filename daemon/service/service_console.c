@@ -26,6 +26,15 @@ static void take_requests(void *context)
     if ((requests & OS_REQUEST_COUNTERS) != 0) {
         server_report(server);
     }
+    if ((requests & OS_REQUEST_REOPEN_LOG) != 0) {
+        server_reopen_log(server);
+    }
+    if ((requests & OS_REQUEST_RELOAD) != 0) {
+        server_reload(server);
+    }
+    if ((requests & OS_REQUEST_DRAIN) != 0) {
+        server_drain(server);
+    }
     if ((requests & OS_REQUEST_STOP) != 0) {
         server_stop(server, (requests & OS_REQUEST_HURRY) != 0 ? OS_HURRY_MS : UINT32_MAX);
     }
@@ -77,21 +86,22 @@ static void say_ready(const struct server *server)
     (void)fflush(stdout);
 }
 
-static enum exit_code open_server(const struct config *config, const struct secret_file *secrets,
-                                  struct log *log, struct server **out)
+static enum exit_code open_server(const struct server_setup *setup, struct server **out)
 {
     struct server_failure failure;
 
-    say_starting(log, config);
-    if (server_open(&config->values, secrets, log, out, &failure) != RESULT_OK) {
-        say_failed(log, &failure);
+    say_starting(setup->log, setup->config);
+    if (server_open(setup, out, &failure) != RESULT_OK) {
+        say_failed(setup->log, &failure);
         return failure.exit_code;
     }
     return EXIT_CODE_OK;
 }
 
-enum exit_code service_run_console(const struct config *config, const struct secret_file *secrets)
+enum exit_code service_run_console(const struct config *config, const struct secret_file *secrets,
+                                   const struct options *options)
 {
+    struct server_setup setup = {.config = config, .secrets = secrets, .options = options};
     static struct console console; /* Outlives whatever thread the system calls us on. */
     enum exit_code code = EXIT_CODE_RESOURCES;
     struct server *server = NULL;
@@ -102,10 +112,11 @@ enum exit_code service_run_console(const struct config *config, const struct sec
         return EXIT_CODE_RESOURCES;
     }
     log = open_log(config);
+    setup.log = log;
     if (log == NULL) {
         (void)fprintf(stderr, "gsrelayd: there is not enough memory to begin\n");
     } else {
-        code = open_server(config, secrets, log, &server);
+        code = open_server(&setup, &server);
     }
     if (code == EXIT_CODE_OK) {
         atomic_store(&console.server, server);

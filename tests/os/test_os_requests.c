@@ -83,6 +83,20 @@ static void requests__counters_signal__asks_for_counters(void **state)
     assert_int_equal(wait_for_requests(), OS_REQUEST_COUNTERS);
 }
 
+static void requests__reload_reopen_and_drain_signals__ask_for_each(void **state)
+{
+    static const enum os_request each[] = {OS_REQUEST_RELOAD, OS_REQUEST_REOPEN_LOG,
+                                           OS_REQUEST_DRAIN};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
+        if (!os_raise(each[i])) {
+            skip();
+        }
+        assert_int_equal(wait_for_requests(), each[i]);
+    }
+}
+
 static void requests__added_after_close__do_not_wake(void **state)
 {
     (void)state;
@@ -112,6 +126,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(requests__counters_signal__asks_for_counters, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(requests__reload_reopen_and_drain_signals__ask_for_each,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(requests__added_after_close__do_not_wake, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(requests__opened_again__work, set_up, tear_down),
