@@ -198,10 +198,14 @@ void log_destroy(struct log *log)
     free(log);
 }
 
-void log_sink_set(struct log *log, struct log_sink sink)
+void log_reopen(struct log *log)
 {
-    log->sink.close(log->sink.context);
-    log->sink = sink;
+    if (log->sink.reopen == NULL) {
+        return;
+    }
+    log->sink.reopen(log->sink.context);
+    (void)log_begin(log, LOG_EVENT_LOG_REOPENED);
+    log_end(log);
 }
 
 struct log_counts log_counts_get(const struct log *log)

@@ -37,6 +37,9 @@ struct log_sink {
     /* Writes out what is still held, for a limited time, and frees the sink. */
     void (*close)(void *context);
     void *context;
+    /* Opens its file anew, as after a rotation by others; does not wait for it. NULL: it has none.
+     */
+    void (*reopen)(void *context);
 };
 
 struct log_options {
@@ -64,8 +67,8 @@ void log_destroy(struct log *log);
 /* For a reload: new limits at once, with full buckets. */
 void log_limits_set(struct log *log, enum log_level level, uint32_t lines_per_s);
 
-/* For rotation: closes the old sink and goes on with the new one. */
-void log_sink_set(struct log *log, struct log_sink sink);
+/* For rotation by others: has the sink open its file anew, and says so in the log. */
+void log_reopen(struct log *log);
 
 /* Starts a record. Never NULL: when the record is not wanted, what is added goes nowhere. One
  * record at a time. */

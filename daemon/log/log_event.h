@@ -7,7 +7,11 @@
  *
  * X(NAME, name, level, limit, help). limit is OURS for what happens because of us or the operator,
  * seldom, and must never be missing; PEER for what a peer can cause, which is limited for each
- * event and in all. */
+ * event and in all.
+ *
+ * What is notable goes to the system's log as well (the Windows Event Log; beside a log file also
+ * the journal or the console): log_notable.h lists those events with their stable ids, their
+ * sentences and the fields that the sentences need. */
 
 #define LOG_EVENT_LIST(X)                                                                          \
     X(STARTING, starting, INFO, OURS,                                                              \
@@ -17,7 +21,21 @@
     X(SOCKET, socket, INFO, OURS, "a socket is open, with the buffers that the system granted")    \
     X(DRAINING, draining, INFO, OURS, "a stop was asked for; clients are told")                    \
     X(STOPPED, stopped, INFO, OURS, "the last line of an orderly stop")                            \
-    X(FAILED, failed, ERROR, OURS, "the daemon cannot go on")                                      \
+    X(FAILED, failed, ERROR, OURS, "the daemon cannot start or go on; error, exit_code")           \
+    X(CONFIG_ERROR, config_error, ERROR, OURS,                                                     \
+      "a mistake in the configuration or the secrets; file, line, text")                           \
+    X(CONFIG_WARNING, config_warning, WARN, OURS,                                                  \
+      "something odd in the configuration; file, line, text")                                      \
+    X(RELOADED, reloaded, INFO, OURS, "a new configuration is in use; file, changed")              \
+    X(RELOAD_REFUSED, reload_refused, ERROR, OURS,                                                 \
+      "the new configuration has mistakes, the old one goes on; file, errors")                     \
+    X(RESTART_NEEDED, restart_needed, WARN, OURS,                                                  \
+      "keys that were changed but take effect at a restart; keys")                                 \
+    X(LOG_REOPENED, log_reopened, INFO, OURS, "the log was asked to open its file anew")           \
+    X(LOG_STUCK, log_stuck, ERROR, OURS,                                                           \
+      "the log cannot be written; the relay goes on; file, error")                                 \
+    X(LOG_LOST, log_lost, WARN, OURS,                                                              \
+      "the log is written again; lines says how many could not be")                                \
     X(COUNTERS, counters, INFO, OURS, "counters of a worker or of the control channel")            \
     X(LOG_SUPPRESSED, log_suppressed, INFO, OURS,                                                  \
       "lines of an event that were left out and not told before")                                  \

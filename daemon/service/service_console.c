@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/service/service.h"
 
-#include "daemon/log/log_stream.h"
+#include "daemon/logging.h"
 #include "daemon/os/os.h"
 #include "daemon/server.h"
 
@@ -38,25 +38,6 @@ static void take_requests(void *context)
     if ((requests & OS_REQUEST_STOP) != 0) {
         server_stop(server, (requests & OS_REQUEST_HURRY) != 0 ? OS_HURRY_MS : UINT32_MAX);
     }
-}
-
-static struct log *open_log(const struct config *config)
-{
-    const struct log_options options = {
-        .level = (enum log_level)config->values.log.level,
-        .lines_per_s = config->values.log.lines_per_s,
-    };
-    struct log_sink sink;
-    struct log *log;
-
-    if (log_stderr_open(&sink) != RESULT_OK) {
-        return NULL;
-    }
-    if (log_create(&options, sink, &log) != RESULT_OK) {
-        sink.close(sink.context);
-        return NULL;
-    }
-    return log;
 }
 
 static void say_starting(struct log *log, const struct config *config)
@@ -105,17 +86,16 @@ enum exit_code service_run_console(const struct config *config, const struct sec
     static struct console console; /* Outlives whatever thread the system calls us on. */
     enum exit_code code = EXIT_CODE_RESOURCES;
     struct server *server = NULL;
-    struct log *log;
+    struct log *log = NULL;
 
     if (os_requests_open(take_requests, &console) != 0) {
         (void)fprintf(stderr, "gsrelayd: the system does not let us listen for signals\n");
         return EXIT_CODE_RESOURCES;
     }
-    log = open_log(config);
-    setup.log = log;
-    if (log == NULL) {
+    if (logging_open(config, &(struct logging_way){0}, &log) != RESULT_OK) {
         (void)fprintf(stderr, "gsrelayd: there is not enough memory to begin\n");
     } else {
+        setup.log = log;
         code = open_server(&setup, &server);
     }
     if (code == EXIT_CODE_OK) {

@@ -115,7 +115,7 @@ static int set_up(void **state)
     fixture->config.values.limits.max_clients = 40;
     fixture->config.values.limits.max_rooms = BENCH_ROOMS;
     const struct log_options options = {.level = LOG_DEBUG, .lines_per_s = 1000};
-    const struct log_sink sink = {write_log, close_log, fixture};
+    const struct log_sink sink = {.write = write_log, .close = close_log, .context = fixture};
     assert_int_equal(log_create(&options, sink, &fixture->log), 0);
     open_link();
     struct net_failure failure;

@@ -30,6 +30,7 @@ static struct {
     size_t size;
     unsigned lines;
     unsigned closes;
+    unsigned reopens;
     int answer; /* What write returns. */
 } sink;
 
@@ -53,6 +54,12 @@ static void count_close(void *context)
     sink.closes++;
 }
 
+static void count_reopen(void *context)
+{
+    assert_ptr_equal(context, &sink);
+    sink.reopens++;
+}
+
 static struct log *create_log(enum log_level level, uint32_t lines_per_s)
 {
     struct log *log = NULL;
@@ -62,7 +69,8 @@ static struct log *create_log(enum log_level level, uint32_t lines_per_s)
                                         .wall_ms = fake_wall_ms};
     memset(&sink, 0, sizeof(sink));
     now_ns = 5 * (uint64_t)NS_PER_S;
-    const struct log_sink keeper = {.write = keep_line, .close = count_close, .context = &sink};
+    const struct log_sink keeper = {
+        .write = keep_line, .close = count_close, .reopen = count_reopen, .context = &sink};
     assert_int_equal(log_create(&options, keeper, &log), 0);
     return log;
 }
@@ -205,17 +213,27 @@ static void sink__refuses_the_line_that_tells_of_suppressed_ones__a_later_line_t
     log_destroy(log);
 }
 
-static void sink__replaced__closes_the_old_one(void **state)
+static void reopen__a_sink_with_a_file__opens_it_anew_and_says_so(void **state)
 {
     (void)state;
     struct log *log = create_log(LOG_INFO, 100);
-    const struct log_sink keeper = {.write = keep_line, .close = count_close, .context = &sink};
-    log_sink_set(log, keeper);
-    assert_int_equal(sink.closes, 1);
-    write_event(log, LOG_EVENT_COUNTERS);
-    assert_int_equal(sink.lines, 1);
+    log_reopen(log);
+    assert_int_equal(sink.reopens, 1);
+    assert_string_equal(sink.text, "ts=1970-01-01T00:00:00.000Z level=info evt=log_reopened\n");
     log_destroy(log);
-    assert_int_equal(sink.closes, 2);
+}
+
+static void reopen__a_sink_without_one__does_nothing(void **state)
+{
+    (void)state;
+    struct log *log = NULL;
+    const struct log_options options = {.level = LOG_INFO, .lines_per_s = 1};
+    const struct log_sink keeper = {.write = keep_line, .close = count_close, .context = &sink};
+    memset(&sink, 0, sizeof(sink));
+    assert_int_equal(log_create(&options, keeper, &log), 0);
+    log_reopen(log);
+    assert_int_equal(sink.lines, 0);
+    log_destroy(log);
 }
 
 static void destroy__null__is_allowed(void **state)
@@ -249,7 +267,8 @@ int main(void)
         cmocka_unit_test(sink__refuses__is_counted_and_told_once),
         cmocka_unit_test(sink__lost_lines_it_had_taken__are_told_on_the_next),
         cmocka_unit_test(sink__refuses_the_line_that_tells_of_suppressed_ones__a_later_line_tells),
-        cmocka_unit_test(sink__replaced__closes_the_old_one),
+        cmocka_unit_test(reopen__a_sink_with_a_file__opens_it_anew_and_says_so),
+        cmocka_unit_test(reopen__a_sink_without_one__does_nothing),
         cmocka_unit_test(destroy__null__is_allowed),
         cmocka_unit_test(events__each__has_a_name_of_its_own_and_a_help),
     };
