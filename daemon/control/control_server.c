@@ -410,7 +410,7 @@ static int drain(struct control_server *server)
 {
     uint64_t now_ns = os_clock_ns();
     uint64_t timeout_ms = (drain_end(server, now_ns) - now_ns) / 1000000;
-    struct log_line *line = log_begin(server->log, LOG_EVENT_DRAINING);
+    struct log_line *line = log_begin(server->log, LOG_EVENT_STOPPING);
 
     log_u64(line, "connections", control_connection_count(server->control));
     log_u64(line, "timeout_ms", timeout_ms);

@@ -19,7 +19,9 @@
     X(READY, ready, INFO, OURS, "all sockets are open and clients may come")                       \
     X(MEMORY, memory, INFO, OURS, "the memory that was set aside for the limits")                  \
     X(SOCKET, socket, INFO, OURS, "a socket is open, with the buffers that the system granted")    \
-    X(DRAINING, draining, INFO, OURS, "a stop was asked for; clients are told")                    \
+    X(DRAINING, draining, INFO, OURS,                                                              \
+      "a drain was asked for: nobody new, and a stop when the last room is gone; rooms, wait_ms")  \
+    X(STOPPING, stopping, INFO, OURS, "every session ends and clients are told")                   \
     X(STOPPED, stopped, INFO, OURS, "the last line of an orderly stop")                            \
     X(FAILED, failed, ERROR, OURS, "the daemon cannot start or go on; error, exit_code")           \
     X(CONFIG_ERROR, config_error, ERROR, OURS,                                                     \

@@ -308,7 +308,7 @@ static void client__logs_in_and_creates__and_hears_of_the_stop(void **state)
     assert_int_equal(fixture->worker.drains, 1);
     assert_int_equal(count_logged("evt=session_opened"), 1);
     assert_int_equal(count_logged("evt=room_opened"), 1);
-    assert_int_equal(count_logged("evt=draining"), 1);
+    assert_int_equal(count_logged("evt=stopping"), 1);
     assert_int_equal(count_logged("evt=counters scope=worker worker=0"), 1);
     assert_int_equal(count_logged("turns=4242"), 1);
     assert_int_equal(count_logged("ended_shutdown=1"), 1);

@@ -29,7 +29,7 @@ stop_while_playing() {
     wait_for "$name.txt" "they play" || return
     for signal in $signals; do
         kill "-$signal" "$daemon_pid"
-        wait_for "$name.log" "evt=draining" || return
+        wait_for "$name.log" "evt=stopping" || return
     done
     wait_for "$name.log" "evt=stopped" || return
     wait "$daemon_pid"
