@@ -35,7 +35,7 @@ static const char template_head[] =
     "# Check      gsrelayd --check-config --config relay.ini\n"
     "#            gsrelayd --dump-config shows what is in effect and where it comes from.\n";
 
-static const char *section_title(const char *section)
+const char *config_section_title(const char *section)
 {
     static const struct {
         const char *section;
@@ -185,7 +185,7 @@ void config_dump_defaults(config_write *write, void *context)
         const struct config_key *key = config_key_at(i);
 
         if (begins_section(i)) {
-            print(&output, "\n# %s\n[%s]\n", section_title(key->section), key->section);
+            print(&output, "\n# %s\n[%s]\n", config_section_title(key->section), key->section);
         }
         config_value_print_range(key, range);
         print(&output, "\n");
@@ -225,7 +225,7 @@ void config_dump_reference(config_write *write, void *context)
 
         if (begins_section(i)) {
             print(&output, "%s## [%s]\n\n%s\n\n", i == 0 ? "" : "\n", key->section,
-                  section_title(key->section));
+                  config_section_title(key->section));
             print(&output, "| Key | Default | Allowed | Change | Meaning |\n");
             print(&output, "|---|---|---|---|---|\n");
         }

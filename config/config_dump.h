@@ -18,4 +18,10 @@ void config_dump_defaults(config_write *write, void *context);
 /* The reference that is docs/CONFIGURATION.md: a Markdown table for each section. */
 void config_dump_reference(config_write *write, void *context);
 
+/* The manual page relay.ini(5), as mdoc(7). */
+void config_dump_manual(config_write *write, void *context);
+
+/* What a section is about, in one line; "" for one that has no title. */
+const char *config_section_title(const char *section);
+
 #endif

@@ -198,6 +198,36 @@ static void reference__is__the_page_in_the_documents(void **state)
     assert_file_is_dump(GSRELAY_SOURCE_DIR "/docs/CONFIGURATION.md", "CONFIGURATION.md");
 }
 
+static void manual__is__the_page_that_is_packaged(void **state)
+{
+    (void)state;
+    memset(&dumped, 0, sizeof(dumped));
+    config_dump_manual(memory_write, &dumped);
+    assert_file_is_dump(GSRELAY_SOURCE_DIR "/packaging/linux/man/relay.ini.5", "relay.ini.5");
+}
+
+static void manual__every_key__has_an_entry(void **state)
+{
+    (void)state;
+    memset(&dumped, 0, sizeof(dumped));
+    config_dump_manual(memory_write, &dumped);
+    for (size_t i = 0; i < config_key_count(); i++) {
+        char entry[256];
+        const char *at;
+
+        (void)snprintf(entry, sizeof(entry), "\n.Ss [%s]\n", config_key_at(i)->section);
+        at = strstr(dumped.bytes, entry);
+        assert_non_null(at);
+        (void)snprintf(entry, sizeof(entry), "\n.It Cm %s\n", config_key_at(i)->name);
+        assert_non_null(strstr(at, entry));
+    }
+    assert_true(has_text("\nDefault: 1.\nAllowed: 1 to 64.\nA change needs a restart.\n.It Cm "));
+    /* What begins a sentence begins a line, and no line of text is taken for a macro. */
+    assert_true(
+        has_text("proves no UDP address within this time leaves the room.\nDefault: 10s.\n"));
+    assert_false(has_text(". 0 takes"));
+}
+
 static void reference__every_key__has_one_row_of_five_cells(void **state)
 {
     (void)state;
@@ -235,6 +265,8 @@ int main(void)
         cmocka_unit_test(defaults__uncommented__are_the_defaults),
         cmocka_unit_test(defaults__are__the_relay_ini_that_is_shipped),
         cmocka_unit_test(reference__is__the_page_in_the_documents),
+        cmocka_unit_test(manual__is__the_page_that_is_packaged),
+        cmocka_unit_test(manual__every_key__has_an_entry),
         cmocka_unit_test(reference__every_key__has_one_row_of_five_cells),
     };
 
