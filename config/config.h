@@ -44,6 +44,7 @@ struct config_server {
     bool allow_open_public;
     uint64_t memory_max_bytes;
     uint64_t drain_timeout_ns; /* 0: close at once. */
+    uint64_t drain_wait_ns;    /* 0: until the last room is gone. */
 };
 
 struct config_auth {
@@ -213,6 +214,13 @@ GSRELAY_CHECKED int config_load(const struct config_input *input, struct config 
 /* The keys whose values differ, by their index in the key table; returns how many. */
 size_t config_changed(const struct relay_config *old_values, const struct relay_config *new_values,
                       size_t out[CONFIG_KEYS_MAX]);
+
+/* What a reload makes of the settings in force and of those that were read anew: each key marked
+ * live has its new value, every other keeps the one in force. A mixture can contradict itself
+ * although neither of its parts does; then returns RESULT_INVALID, adds to the report why, and
+ * leaves out alone. Otherwise returns 0. */
+GSRELAY_CHECKED int config_reload(const struct config *in_force, const struct config *read,
+                                  struct config *out, struct config_report *report);
 
 /* A config_read over a FILE that the caller opened in binary mode. */
 int config_read_file(void *file, char *buffer, size_t size);

@@ -29,9 +29,11 @@ static const char template_head[] =
     "#            quotes. Lines have 198 bytes at most; the file is UTF-8.\n"
     "# Elsewhere  udp.port, say, can also be given as GSRELAY_UDP_PORT in the environment, which\n"
     "#            wins over this file, or as --set udp.port=7777, which wins over both.\n"
-    "# Changes    take effect when gsrelayd starts anew. What is marked for a restart will need "
-    "one\n"
-    "#            also when a later version can reload.\n"
+    "# Changes    take effect at a reload (kill -HUP; gsrelayd service reload) without a break "
+    "for\n"
+    "#            anybody, but for those that need a restart, which the log names then. A file "
+    "with\n"
+    "#            a mistake is refused as a whole: the old settings go on.\n"
     "# Check      gsrelayd --check-config --config relay.ini\n"
     "#            gsrelayd --dump-config shows what is in effect and where it comes from.\n";
 
@@ -210,9 +212,9 @@ static const char reference_head[] =
     "environment. The command line wins over the environment, and that over the file.\n"
     "Times and sizes carry their unit: `250ms`, `10s`, `5m`, `2h`, `1d`; `1200B`, `64KiB`, "
     "`4MiB`.\n"
-    "This version reads its configuration at start only. *Change* tells which keys a reload will "
-    "take over\n"
-    "in a later one, and which will still need a restart.\n\n";
+    "*Change* tells which keys a reload applies at once, and which need a restart. A time acts on "
+    "what begins\n"
+    "after the reload: a connection keeps the idle timeout that its client was told.\n\n";
 
 void config_dump_reference(config_write *write, void *context)
 {

@@ -33,7 +33,7 @@ static const struct config_key keys[] = {
      RANGE(1, CONFIG_LISTEN_MAX), .fallback = "127.0.0.1",
      .help = "Addresses that the UDP and the control port listen on, with commas between them.\n"
              "0.0.0.0 and :: stand for every address of this machine."},
-    {AT(server, allow_open_public, allow_open_public), .type = CONFIG_TYPE_BOOL, .is_live = LIVE,
+    {AT(server, allow_open_public, allow_open_public), .type = CONFIG_TYPE_BOOL, .is_live = RESTART,
      .fallback = "no",
      .help = "Yes lets anybody who reaches a public address use the relay (auth.mode = open)."},
     {AT(server, memory_max, memory_max_bytes), .type = CONFIG_TYPE_SIZE, .is_live = RESTART,
@@ -43,6 +43,10 @@ static const struct config_key keys[] = {
      RANGE(100 * MS, 10 * MIN), .zero_word = "off", .fallback = "5s",
      .help =
          "The longest that a stop takes to tell all clients and to deliver what waits for them."},
+    {AT(server, drain_wait, drain_wait_ns), .type = CONFIG_TYPE_DURATION, .is_live = LIVE,
+     RANGE(1 * SEC, 7 * DAY), .zero_word = "off", .fallback = "off",
+     .help = "A drain (SIGQUIT, service drain) lets in nobody new and ends with the last room.\n"
+             "It ends after this time at the latest; off: however long that takes."},
 
     {AT(udp, port, port), .type = CONFIG_TYPE_PORT, .is_live = RESTART, RANGE(0, 65535),
      .fallback = "7777",
