@@ -45,6 +45,7 @@ struct config_server {
     uint64_t memory_max_bytes;
     uint64_t drain_timeout_ns; /* 0: close at once. */
     uint64_t drain_wait_ns;    /* 0: until the last room is gone. */
+    uint64_t start_retry_ns;   /* 0: an address that cannot be opened is an error at once. */
 };
 
 struct config_auth {

@@ -47,6 +47,11 @@ static const struct config_key keys[] = {
      RANGE(1 * SEC, 7 * DAY), .zero_word = "off", .fallback = "off",
      .help = "A drain (SIGQUIT, service drain) lets in nobody new and ends with the last room.\n"
              "It ends after this time at the latest; off: however long that takes."},
+    {AT(server, start_retry, start_retry_ns), .type = CONFIG_TYPE_DURATION, .is_live = RESTART,
+     RANGE(1 * SEC, 10 * MIN), .zero_word = "off", .fallback = "60s",
+     .help = "Started by Windows or systemd, wait this long for an address of server.listen that\n"
+             "the machine does not have yet, as at boot; for a port in use 5s at most. In a\n"
+             "console an address that cannot be opened is an error at once."},
 
     {AT(udp, port, port), .type = CONFIG_TYPE_PORT, .is_live = RESTART, RANGE(0, 65535),
      .fallback = "7777",

@@ -3,6 +3,7 @@
 
 #include "config/config_find.h"
 #include "daemon/os/os.h"
+#include "daemon/server.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -122,4 +123,27 @@ int configure_load_secrets(const struct relay_config *config, struct secret_file
     }
     (void)fclose(file);
     return result;
+}
+
+int configure_all(const struct options *options, struct config *out,
+                  struct secret_file *secrets_out,
+                  struct config_report reports_out[CONFIGURE_REPORTS])
+{
+    const struct config_origin nowhere = {.kind = CONFIG_FROM_DEFAULT};
+    struct server_failure failure;
+
+    config_report_start(&reports_out[0], NULL);
+    config_report_start(&reports_out[1], NULL);
+    if (configure_load(options, out, &reports_out[0]) != RESULT_OK) {
+        return RESULT_INVALID;
+    }
+    config_report_start(&reports_out[1], out->values.auth.secret_file);
+    if (configure_load_secrets(&out->values, secrets_out, &reports_out[1]) != RESULT_OK) {
+        return RESULT_INVALID;
+    }
+    if (server_check(&out->values, &failure) != RESULT_OK) {
+        config_report_add(&reports_out[0], CONFIG_ERROR, nowhere, "%s", failure.text);
+        return RESULT_INVALID;
+    }
+    return RESULT_OK;
 }

@@ -22,4 +22,13 @@ GSRELAY_CHECKED int configure_load(const struct options *options, struct config 
 GSRELAY_CHECKED int configure_load_secrets(const struct relay_config *config,
                                            struct secret_file *out, struct config_report *report);
 
+/* What is wrong with relay.ini, the environment and the command line, and what with the secrets. */
+enum { CONFIGURE_REPORTS = 2 };
+
+/* Loads both, and checks all that can be checked without opening a socket. The reports hold every
+ * mistake and warning. Returns RESULT_OK or RESULT_INVALID. */
+GSRELAY_CHECKED int configure_all(const struct options *options, struct config *out,
+                                  struct secret_file *secrets_out,
+                                  struct config_report reports_out[CONFIGURE_REPORTS]);
+
 #endif

@@ -14,7 +14,6 @@
 
 /* Large, and alive as long as the program is. */
 static struct config config;
-static struct config_report report;
 static struct secret_file secrets;
 
 /* A full disk may have lost the answer, and a key that was never stored must not look like one that
@@ -47,28 +46,19 @@ static int print_key(void)
     return end_answer();
 }
 
-/* Reads and checks everything that can be checked without opening a socket. */
-static int load(const struct options *options)
-{
-    struct server_failure failure;
-    int result = configure_load(options, &config, &report);
-
-    config_report_print(&report, config_write_file, stderr);
-    if (result == RESULT_OK) {
-        config_report_start(&report, config.values.auth.secret_file);
-        result = configure_load_secrets(&config.values, &secrets, &report);
-        config_report_print(&report, config_write_file, stderr);
-    }
-    if (result == RESULT_OK && server_check(&config.values, &failure) != RESULT_OK) {
-        (void)fprintf(stderr, "gsrelayd: %s\n", failure.text);
-        result = RESULT_INVALID;
-    }
-    return result;
-}
-
 static int act(const struct options *options)
 {
-    if (load(options) != RESULT_OK) {
+    static struct config_report reports[CONFIGURE_REPORTS];
+    int result;
+
+    if (options->action == OPTIONS_RUN) {
+        return (int)service_run_foreground(options);
+    }
+    result = configure_all(options, &config, &secrets, reports);
+    for (int i = 0; i < CONFIGURE_REPORTS; i++) {
+        config_report_print(&reports[i], config_write_file, stderr);
+    }
+    if (result != RESULT_OK) {
         (void)fprintf(stderr, "gsrelayd: nothing was started\n");
         return EXIT_CODE_CONFIG;
     }
@@ -76,13 +66,10 @@ static int act(const struct options *options)
         config_dump(&config, config_write_file, stdout);
         return end_answer();
     }
-    if (options->action == OPTIONS_CHECK_CONFIG) {
-        (void)printf("%s: good; at most %llu MiB of tables\n",
-                     config.path[0] != '\0' ? config.path : "built-in defaults",
-                     (unsigned long long)(server_memory(&config.values) >> 20));
-        return end_answer();
-    }
-    return (int)service_run_console(&config, &secrets, options);
+    (void)printf("%s: good; at most %llu MiB of tables\n",
+                 config.path[0] != '\0' ? config.path : "built-in defaults",
+                 (unsigned long long)(server_memory(&config.values) >> 20));
+    return end_answer();
 }
 
 int program_main(int argc, char **argv)

@@ -19,6 +19,8 @@
     X(READY, ready, INFO, OURS, "all sockets are open and clients may come")                       \
     X(MEMORY, memory, INFO, OURS, "the memory that was set aside for the limits")                  \
     X(SOCKET, socket, INFO, OURS, "a socket is open, with the buffers that the system granted")    \
+    X(WAITING, waiting, WARN, OURS,                                                                \
+      "a socket cannot be opened yet and is tried again; error, tried_for_ms")                     \
     X(DRAINING, draining, INFO, OURS,                                                              \
       "a drain was asked for: nobody new, and a stop when the last room is gone; rooms, wait_ms")  \
     X(STOPPING, stopping, INFO, OURS, "every session ends and clients are told")                   \

@@ -111,6 +111,13 @@ void os_condition_broadcast(struct os_condition *condition);
  * errno set on failure; a folder is EISDIR. The caller closes it with fclose. */
 OS_CHECKED FILE *os_file_open_read(const char *path);
 
+/* Opens a file for writing bytes as they are, empty: it is made, or what was in it is gone. NULL
+ * with errno set on failure. The caller closes it with fclose. */
+OS_CHECKED FILE *os_file_open_write(const char *path);
+
+/* Removes a file. -1 with errno set when it is not there or cannot be removed. */
+int os_file_remove(const char *path);
+
 /* Reads standard input: what is there, up to `size` bytes, waiting for at least one. Returns their
  * number, 0 at the end of input, -1 on an error. On a Windows console it reads what was typed as
  * UTF-8, which the C library cannot. For one thread; do not mix with stdin of stdio. */
@@ -175,6 +182,10 @@ enum os_request {
  * Windows ends the process as soon as its console is closed and the handler returns; so there the
  * handler waits for os_requests_close(), up to four seconds, which is the time to drain. */
 OS_CHECKED int os_requests_open(void (*wake)(void *context), void *context);
+
+/* The same where a service manager runs us. On Windows nothing but os_requests_add() makes requests
+ * then: consoles have no say, and a user who logs off does not stop a service. */
+OS_CHECKED int os_requests_open_managed(void (*wake)(void *context), void *context);
 
 /* The requests since the last call, as a set of enum os_request. */
 unsigned os_requests_take(void);

@@ -115,6 +115,16 @@ FILE *os_file_open_read(const char *path)
     return file;
 }
 
+FILE *os_file_open_write(const char *path)
+{
+    return fopen(path, "wbe");
+}
+
+int os_file_remove(const char *path)
+{
+    return unlink(path);
+}
+
 int os_stdin_read(char *out, size_t size)
 {
     ssize_t got;

@@ -146,6 +146,11 @@ close_descriptors:
     return -1;
 }
 
+int os_requests_open_managed(void (*wake)(void *context), void *context)
+{
+    return os_requests_open(wake, context); /* A service manager sends signals, too. */
+}
+
 unsigned os_requests_take(void)
 {
     return atomic_exchange(&requests.pending, 0);

@@ -31,6 +31,20 @@ static BOOL WINAPI handle_control(DWORD control)
     return TRUE;
 }
 
+static void set_wake(void (*wake)(void *context), void *context)
+{
+    AcquireSRWLockExclusive(&requests.lock);
+    requests.wake = wake;
+    requests.context = context;
+    ReleaseSRWLockExclusive(&requests.lock);
+}
+
+int os_requests_open_managed(void (*wake)(void *context), void *context)
+{
+    set_wake(wake, context);
+    return 0;
+}
+
 int os_requests_open(void (*wake)(void *context), void *context)
 {
     if (requests.closed == NULL) {
@@ -40,10 +54,7 @@ int os_requests_open(void (*wake)(void *context), void *context)
     if (requests.closed == NULL || !ResetEvent(requests.closed)) {
         return -1;
     }
-    AcquireSRWLockExclusive(&requests.lock);
-    requests.wake = wake;
-    requests.context = context;
-    ReleaseSRWLockExclusive(&requests.lock);
+    set_wake(wake, context);
     /* A parent may have told its children to ignore Ctrl+C; this puts it back for us. */
     (void)SetConsoleCtrlHandler(NULL, FALSE);
     if (!SetConsoleCtrlHandler(handle_control, TRUE)) {
@@ -70,9 +81,7 @@ void os_requests_add(unsigned added)
 
 void os_requests_close(void)
 {
-    AcquireSRWLockExclusive(&requests.lock);
-    requests.wake = NULL;
-    ReleaseSRWLockExclusive(&requests.lock);
+    set_wake(NULL, NULL);
     if (requests.closed != NULL) {
         /* The handler stays: a second Ctrl+C must not tear down what is being taken down. */
         (void)SetEvent(requests.closed);

@@ -139,6 +139,26 @@ FILE *os_file_open_read(const char *path)
     return _wfopen(wide, L"rbN");
 }
 
+FILE *os_file_open_write(const char *path)
+{
+    wchar_t wide[OS_PATH_SIZE];
+    if (widen(path, wide, OS_PATH_SIZE) != 0) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return _wfopen(wide, L"wbN");
+}
+
+int os_file_remove(const char *path)
+{
+    wchar_t wide[OS_PATH_SIZE];
+    if (widen(path, wide, OS_PATH_SIZE) != 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    return _wunlink(wide);
+}
+
 /* One line typed at the console, as UTF-8. ReadFile would give '?' or NUL for what lies outside
  * the console's old code page. */
 static int read_console(HANDLE console, char *out, size_t size)
