@@ -28,7 +28,7 @@ if(WIN32)
   target_compile_options(gsrelay_settings INTERFACE -gdwarf-4)
   # The stack protector is named at the link too: there its run-time part comes from the static libssp.
   target_link_options(gsrelay_settings INTERFACE -static -fstack-protector-strong
-    -Wl,--dynamicbase,--nxcompat,--high-entropy-va)
+    -Wl,--dynamicbase,--nxcompat,--high-entropy-va,--no-insert-timestamp)
 else()
   target_compile_definitions(gsrelay_settings INTERFACE _GNU_SOURCE)
   target_link_options(gsrelay_settings INTERFACE -Wl,-z,relro,-z,now)

@@ -75,13 +75,9 @@ deps_stamp() {
     } | sha256sum | cut -d' ' -f1
 }
 
-deps_build() {
-    stamp=$(deps_stamp)
-    [ "$(cat "$windows_deps/.stamp" 2>/dev/null)" != "$stamp" ] || return 0
-    say "building inih, cmocka and libsodium for Windows into $windows_deps (once, about half a minute)"
-    work=$(mktemp -d "$cache/work.XXXXXX")
-    trap 'rm -rf "$work"' EXIT
-    trap 'exit 1' HUP INT TERM
+# The pinned sources, fetched unless they are there, unpacked in $1/src.
+deps_unpack() {
+    work=$1
     wanted=
     for archive in $(deps_list | cut -d' ' -f2); do
         [ -f "$cache/sources/$archive" ] || wanted="$wanted $archive"
@@ -96,6 +92,16 @@ deps_build() {
         (cd "$work/src" && cmake -E tar xf "$cache/sources/$archive") ||
             die "$cache/sources/$archive cannot be unpacked: is the disk full?"
     done || exit 1
+}
+
+deps_build() {
+    stamp=$(deps_stamp)
+    [ "$(cat "$windows_deps/.stamp" 2>/dev/null)" != "$stamp" ] || return 0
+    say "building inih, cmocka and libsodium for Windows into $windows_deps (once, about half a minute)"
+    work=$(mktemp -d "$cache/work.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    trap 'exit 1' HUP INT TERM
+    deps_unpack "$work" || exit 1
     {
         cmake -S "$root/cmake/windows-deps" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
             -DCMAKE_TOOLCHAIN_FILE="$root/cmake/mingw-w64.cmake" -DDEPS_SOURCES="$work/src" \
