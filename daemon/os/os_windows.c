@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/os/os.h"
+#include "daemon/os/os_text_windows.h"
 
 /* windows.h comes first: the others need its types. */
 #include <windows.h>
@@ -97,13 +98,13 @@ void os_random_fill(void *out, size_t size)
 }
 
 /* UTF-8 to UTF-16 with its NUL, or -1 when it is not UTF-8 or does not fit. */
-static int widen(const char *text, wchar_t *out, int capacity)
+int os_widen(const char *text, wchar_t *out, int capacity)
 {
     return MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, out, capacity) > 0 ? 0 : -1;
 }
 
 /* `length` units of UTF-16 to UTF-8 with a NUL; returns the length without it, or -1. */
-static int narrow(const wchar_t *text, size_t length, char *out, size_t size)
+int os_narrow(const wchar_t *text, size_t length, char *out, size_t size)
 {
     if (length == 0 && size > 0) {
         out[0] = '\0';
@@ -126,7 +127,7 @@ static int narrow(const wchar_t *text, size_t length, char *out, size_t size)
 FILE *os_file_open_read(const char *path)
 {
     wchar_t wide[OS_PATH_SIZE];
-    if (widen(path, wide, OS_PATH_SIZE) != 0) {
+    if (os_widen(path, wide, OS_PATH_SIZE) != 0) {
         errno = EINVAL;
         return NULL;
     }
@@ -242,7 +243,7 @@ int os_path_program_dir(char *out, size_t size)
     if (length > 0) {
         length--;
     }
-    return narrow(path, length, out, size) < 0 ? -1 : 0;
+    return os_narrow(path, length, out, size) < 0 ? -1 : 0;
 }
 
 int os_path_config_dir(char *out, size_t size)
@@ -275,7 +276,7 @@ int os_env_get(const char *name, char *out, size_t size)
 {
     wchar_t wide_name[128];
     wchar_t value[OS_PATH_SIZE * 4];
-    if (widen(name, wide_name, 128) != 0) {
+    if (os_widen(name, wide_name, 128) != 0) {
         return -1;
     }
     SetLastError(ERROR_SUCCESS);
@@ -283,7 +284,7 @@ int os_env_get(const char *name, char *out, size_t size)
     if (length == 0 && GetLastError() == ERROR_ENVVAR_NOT_FOUND) {
         return -1;
     }
-    int result = length < OS_PATH_SIZE * 4 ? narrow(value, length, out, size) : -1;
+    int result = length < OS_PATH_SIZE * 4 ? os_narrow(value, length, out, size) : -1;
     if (result < 0) {
         if (size > 0) {
             out[0] = '\0';
@@ -300,7 +301,7 @@ size_t os_env_list(const char *prefix, char *buffer, size_t size, const char *ou
     size_t count = 0;
     size_t used = 0;
 
-    if (widen(prefix, wide_prefix, 128) != 0) {
+    if (os_widen(prefix, wide_prefix, 128) != 0) {
         return 0;
     }
     wchar_t *block = GetEnvironmentStringsW();
@@ -312,7 +313,7 @@ size_t os_env_list(const char *prefix, char *buffer, size_t size, const char *ou
         if (_wcsnicmp(entry, wide_prefix, wcslen(wide_prefix)) != 0) {
             continue;
         }
-        const int length = narrow(entry, (DWORD)wcslen(entry), buffer + used, size - used);
+        const int length = os_narrow(entry, (DWORD)wcslen(entry), buffer + used, size - used);
         if (length >= 0) {
             out[count++] = buffer + used;
             used += (size_t)length + 1;
@@ -345,7 +346,7 @@ const char *os_error_text(int error, char out[OS_ERROR_TEXT_SIZE])
     while (length > 0 && (wide[length - 1] <= L' ' || wide[length - 1] == L'.')) {
         length--;
     }
-    if (length == 0 || narrow(wide, length, out, OS_ERROR_TEXT_SIZE) < 0) {
+    if (length == 0 || os_narrow(wide, length, out, OS_ERROR_TEXT_SIZE) < 0) {
         (void)snprintf(out, OS_ERROR_TEXT_SIZE, "Windows error %d", error);
     }
     return out;
