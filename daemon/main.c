@@ -7,10 +7,11 @@
 #include "daemon/os/os.h"
 #include "daemon/server.h"
 #include "daemon/service/service.h"
+#include "daemon/service/service_command.h"
 
 #include <sodium.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 /* Large, and alive as long as the program is. */
 static struct config config;
@@ -81,6 +82,9 @@ int program_main(int argc, char **argv)
     if (sodium_init() < 0) {
         (void)fprintf(stderr, "gsrelayd: the cryptographic library refuses to start\n");
         return EXIT_CODE_FAILURE;
+    }
+    if (argc > 1 && strcmp(argv[1], "service") == 0) {
+        return service_command_run(argc - 2, argv + 2);
     }
     if (options_parse(argc, argv, &options, error) != RESULT_OK) {
         (void)fprintf(stderr, "gsrelayd: %s\n", error);

@@ -9,6 +9,7 @@ static const char HELP[] =
     "gsrelayd relays game state between the members of a room over UDP.\n"
     "\n"
     "usage: gsrelayd [options]      runs in the foreground; Ctrl+C or SIGTERM stops it in order\n"
+    "       gsrelayd service VERB   as a service of the system; gsrelayd service --help\n"
     "\n"
     "  --config FILE            read this file (also GSRELAY_CONFIG); without it: relay.ini "
     "beside\n"

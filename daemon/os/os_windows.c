@@ -143,7 +143,7 @@ FILE *os_file_open_read(const char *path)
 FILE *os_file_open_write(const char *path)
 {
     wchar_t wide[OS_PATH_SIZE];
-    if (widen(path, wide, OS_PATH_SIZE) != 0) {
+    if (os_widen(path, wide, OS_PATH_SIZE) != 0) {
         errno = EINVAL;
         return NULL;
     }
@@ -153,7 +153,7 @@ FILE *os_file_open_write(const char *path)
 int os_file_remove(const char *path)
 {
     wchar_t wide[OS_PATH_SIZE];
-    if (widen(path, wide, OS_PATH_SIZE) != 0) {
+    if (os_widen(path, wide, OS_PATH_SIZE) != 0) {
         errno = EINVAL;
         return -1;
     }

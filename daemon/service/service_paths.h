@@ -17,7 +17,7 @@
 /* UTF-8 with its NUL. */
 #define SERVICE_NAME_SIZE 97
 
-#define SERVICE_PATHS_ERROR_SIZE 256
+#define SERVICE_PATHS_ERROR_SIZE 320
 
 struct service_paths {
     char data[OS_PATH_SIZE];        /* The folder of all that follows. */

@@ -41,7 +41,8 @@ answer() {
     printf 'LoadState=%s\nMainPID=%s\n' "$1" "$2" >"$work/answer"
 }
 
-# A process that notes its signals.
+# A process that notes its signals. Without job control the shell would start it deaf to SIGQUIT.
+set -m
 (
     trap 'echo HUP >>"$work/signals"' HUP
     trap 'echo QUIT >>"$work/signals"' QUIT
@@ -50,6 +51,7 @@ answer() {
     while [ ! -f "$work/done" ]; do sleep 0.05; done
 ) &
 target=$!
+set +m
 trap ': >"$work/done"; wait "$target"' EXIT
 tries=0
 while [ ! -f "$work/listening" ] && [ "$tries" -lt 200 ]; do
