@@ -41,17 +41,17 @@ answer() {
     printf 'LoadState=%s\nMainPID=%s\n' "$1" "$2" >"$work/answer"
 }
 
-# A process that notes its signals. Without job control the shell would start it deaf to SIGQUIT.
-set -m
-(
-    trap 'echo HUP >>"$work/signals"' HUP
-    trap 'echo QUIT >>"$work/signals"' QUIT
-    trap 'echo USR1 >>"$work/signals"' USR1
-    : >"$work/listening"
-    while [ ! -f "$work/done" ]; do sleep 0.05; done
-) &
+# A process that notes its signals. The shell starts what runs in the background deaf to SIGQUIT, for ever;
+# env undoes that.
+cat >"$work/target" <<'TARGET'
+trap 'echo HUP >>"$FAKE_DIR/signals"' HUP
+trap 'echo QUIT >>"$FAKE_DIR/signals"' QUIT
+trap 'echo USR1 >>"$FAKE_DIR/signals"' USR1
+: >"$FAKE_DIR/listening"
+while [ ! -f "$FAKE_DIR/done" ]; do sleep 0.05; done
+TARGET
+env --default-signal=QUIT sh "$work/target" &
 target=$!
-set +m
 trap ': >"$work/done"; wait "$target"' EXIT
 tries=0
 while [ ! -f "$work/listening" ] && [ "$tries" -lt 200 ]; do
