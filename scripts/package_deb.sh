@@ -24,8 +24,10 @@ deb_tree() {
             "$template" >"${template%.in}"
         rm "$template"
     done
-    # What ends in a package has the modes of a package, whoever made the copy.
+    # What ends in a package has modes and times of its own, whoever made the copy and when: debhelper
+    # only makes times earlier that are later than SOURCE_DATE_EPOCH.
     chmod -R u=rwX,go=rX "$2"
+    find "$2" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 }
 
 # package_linux_make TREE OUT
