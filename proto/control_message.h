@@ -62,6 +62,7 @@ enum control_type {
 #define ROOM_LOCKED         0x01
 #define CONTROL_KEY_SIZE    16
 #define CONTROL_MEMBER_NONE 0
+#define CONTROL_NO_DEADLINE UINT32_MAX /* DRAINING: until the last room is gone. */
 
 struct control_create {
     uint16_t members_max; /* 0 = the relay's limit. */
@@ -139,7 +140,7 @@ struct control_message {
         struct control_left left;                 /* LEFT */
         struct control_host_changed host_changed; /* HOST_CHANGED */
         uint16_t reason;                          /* REMOVED, ENDED */
-        uint32_t deadline_ms;                     /* DRAINING */
+        uint32_t deadline_ms;                     /* DRAINING; or CONTROL_NO_DEADLINE */
     };
 };
 

@@ -372,7 +372,10 @@ static void on_connection(struct member *member, const struct gsrelay_event *eve
         say("the relay was restarted or waited too long: the room is left");
         end(member, TOOL_REFUSED);
     } else if (event->type == GSRELAY_EVENT_DRAINING) {
-        snprintf(text, sizeof(text), "the relay stops in %u ms", event->time_ms);
+        if (event->time_ms == GSRELAY_NO_DEADLINE)
+            snprintf(text, sizeof(text), "the relay stops when the last room is gone");
+        else
+            snprintf(text, sizeof(text), "the relay stops in %u ms", event->time_ms);
         note(member, text);
     } else if (event->type == GSRELAY_EVENT_NOTICE) {
         snprintf(text, sizeof(text), "the relay drops what we send: %s (limit %u)", why(event),

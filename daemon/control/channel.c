@@ -167,7 +167,7 @@ static void consume(struct control *control, uint32_t index, const uint8_t *byte
             return;
         case CONNECTION_FRAME:
             handle_frame(control, index, frame_size);
-            connection_frame_done(connection, &control->pools, &control->limits, control->now_ns);
+            connection_frame_done(connection, &control->pools, control->now_ns);
             update_pause(control, connection);
             break;
         case CONNECTION_BAD_SIZE:
@@ -206,7 +206,7 @@ void control_connection_resume(struct control *control, uint32_t index)
 
     if (connection->state == CONNECTION_OPEN && connection->is_paused) {
         update_pause(control, connection);
-        connection->idle_end_ns = control->now_ns + control->limits.idle_timeout_ns;
+        connection->idle_end_ns = control->now_ns + connection->idle_timeout_ns;
         if (!connection->is_paused && connection->kept > 0) {
             /* Later in this turn, and not in the middle of what the worker has to say. */
             connection->is_paused = true;
@@ -224,7 +224,7 @@ void control_connection_take_up(struct control *control, uint32_t index)
     update_pause(control, connection);
     if (!connection->is_paused) {
         size_t kept = connection_take_kept(connection, &control->pools, control->scratch);
-        connection->idle_end_ns = control->now_ns + control->limits.idle_timeout_ns;
+        connection->idle_end_ns = control->now_ns + connection->idle_timeout_ns;
         consume(control, index, control->scratch, kept);
     }
     tell_pause(control, index);

@@ -220,9 +220,6 @@ static struct refusal run_join(struct request *request)
     int size = join_code_normalise((const char *)request->message->code.at,
                                    request->message->code.size, code);
 
-    if (control->is_draining) {
-        return refuse(REASON_DRAINING);
-    }
     if (request->session->membership.state != MEMBERSHIP_NONE) {
         return refuse(REASON_ALREADY_IN_ROOM);
     }

@@ -64,6 +64,7 @@ void connection_begin_frames(struct connection *connection, const struct control
 {
     frame_reader_limit(&connection->reader, CONTROL_FRAME_SIZE_MIN,
                        (uint16_t)limits->frame_max_bytes);
+    connection->idle_timeout_ns = limits->idle_timeout_ns;
     connection->idle_end_ns = now_ns + limits->idle_timeout_ns;
     connection->frame_end_ns = TIMER_NEVER;
 }
@@ -104,13 +105,13 @@ enum connection_input connection_feed(struct connection *connection, struct conn
 }
 
 void connection_frame_done(struct connection *connection, struct connection_pools *pools,
-                           const struct control_limits *limits, uint64_t now_ns)
+                           uint64_t now_ns)
 {
     if (connection->frame != NULL) {
         buffer_pool_put(&pools->frames, connection->frame);
         connection->frame = NULL;
     }
-    connection->idle_end_ns = now_ns + limits->idle_timeout_ns;
+    connection->idle_end_ns = now_ns + connection->idle_timeout_ns;
 }
 
 bool connection_keep(struct connection *connection, struct connection_pools *pools,

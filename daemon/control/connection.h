@@ -70,16 +70,17 @@ struct connection {
     struct rate commands;
     uint64_t
         state_end_ns; /* FIRST_FLIGHT, PROVING: of the handshake; FINISHING: of the patience. */
-    uint64_t frame_end_ns; /* OPEN: of the frame that has begun. */
-    uint64_t idle_end_ns;  /* OPEN. */
-    uint64_t pause_end_ns; /* 0: not paused for a time. */
-    uint64_t stall_end_ns; /* OPEN: when system_pending must have been 0; 0: it is. */
-    bool is_paused;        /* No input is wanted. */
-    bool is_pause_told;    /* What the owner of the socket was last told. */
-    bool is_dirty;         /* It is in the list of connections with something for the socket. */
-    bool is_aborted;       /* FINISHING: without waiting for output. */
-    enum reason end;       /* FINISHING: why. */
-    uint32_t newer;        /* In the list of connections without a session. */
+    uint64_t frame_end_ns;    /* OPEN: of the frame that has begun. */
+    uint64_t idle_end_ns;     /* OPEN. */
+    uint64_t idle_timeout_ns; /* As its client was told: a new limit is for those who come. */
+    uint64_t pause_end_ns;    /* 0: not paused for a time. */
+    uint64_t stall_end_ns;    /* OPEN: when system_pending must have been 0; 0: it is. */
+    bool is_paused;           /* No input is wanted. */
+    bool is_pause_told;       /* What the owner of the socket was last told. */
+    bool is_dirty;            /* It is in the list of connections with something for the socket. */
+    bool is_aborted;          /* FINISHING: without waiting for output. */
+    enum reason end;          /* FINISHING: why. */
+    uint32_t newer;           /* In the list of connections without a session. */
     uint32_t older;
     uint32_t dirty_next; /* In the list of those. */
     uint32_t dirty_before;
@@ -122,7 +123,7 @@ enum connection_input connection_feed(struct connection *connection, struct conn
 
 /* The frame in `frame` has been used. */
 void connection_frame_done(struct connection *connection, struct connection_pools *pools,
-                           const struct control_limits *limits, uint64_t now_ns);
+                           uint64_t now_ns);
 
 /* Keeps input that came behind a frame after which reading was paused. False: no buffer. */
 bool connection_keep(struct connection *connection, struct connection_pools *pools,

@@ -193,6 +193,11 @@ uint32_t control_connection_count(const struct control *control)
     return control->counters.connections;
 }
 
+uint32_t control_room_count(const struct control *control)
+{
+    return control->rooms.count;
+}
+
 /* --- Commands -------------------------------------------------------------------------------- */
 
 struct command *control_command_reserve(struct control *control, uint32_t worker)

@@ -159,9 +159,11 @@ void control_run_timers(struct control *control, uint64_t now_ns);
 /* When control_run_timers() has to be called at the latest; UINT64_MAX = never. */
 uint64_t control_next_deadline(const struct control *control);
 
-/* From now on nobody new is let in and no room is made or joined; every client is told that the
- * relay stops within `deadline_ms`. */
-void control_drain_begin(struct control *control, uint32_t deadline_ms, uint64_t now_ns);
+/* From now on nobody new is let in and no room is made; members play on, come back to their
+ * sessions and join the rooms that there are. Every client, also one that comes back later, is told
+ * that the relay stops by `end_ns` at the latest; UINT64_MAX: when the last room is gone. It may be
+ * called again with another end, and then all are told anew. */
+void control_drain_begin(struct control *control, uint64_t end_ns, uint64_t now_ns);
 
 /* Ends every session with BYE shutdown and every connection when its bytes are out; each worker
  * gets a COMMAND_DRAIN. Connections without a session end without a word. It is over when no
@@ -169,6 +171,9 @@ void control_drain_begin(struct control *control, uint32_t deadline_ms, uint64_t
 void control_drain_end(struct control *control, uint64_t now_ns);
 
 uint32_t control_connection_count(const struct control *control);
+
+/* Rooms, those that are being made included. */
+uint32_t control_room_count(const struct control *control);
 
 /* --- Watching -------------------------------------------------------------------------------- */
 

@@ -59,6 +59,7 @@ struct control {
     uint32_t log_first;
     uint32_t log_count;
     bool is_draining;
+    uint64_t drain_end_ns; /* While draining; UINT64_MAX: when the last room is gone. */
     struct control_counters counters;
 };
 
@@ -138,5 +139,10 @@ void command_run(struct control *control, uint32_t index, const uint8_t *bytes, 
 /* Answers a request with ERROR. */
 void command_refuse(struct control *control, uint32_t index, uint32_t request, uint8_t type,
                     const struct refusal *refusal);
+
+/* drain.c */
+
+/* Tells the client of an open connection by when the relay stops. */
+void control_drain_tell(struct control *control, uint32_t index);
 
 #endif

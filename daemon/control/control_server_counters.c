@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/control/control_server_parts.h"
+#include "daemon/control/control_server_internal.h"
+#include "daemon/os/os.h"
 
 #include "proto/datagram.h"
 
@@ -185,4 +186,51 @@ void control_server_log_control(struct log *log, const struct control *control,
     log_u64(line, "suppressed", counts.suppressed);
     log_u64(line, "lost", counts.lost);
     log_end(log);
+}
+
+void control_server_report_begin(struct control_server *server)
+{
+    if (server->is_reporting) {
+        return;
+    }
+    server->is_reporting = true;
+    for (uint32_t i = 0; i < server->worker_count; i++) {
+        link_snapshot_ask(server->links[i]);
+    }
+}
+
+/* Writes the lines once every worker has answered. */
+void control_server_report_finish(struct control_server *server)
+{
+    for (uint32_t i = 0; i < server->worker_count; i++) {
+        if (link_snapshot_get(server->links[i]) == NULL) {
+            return;
+        }
+    }
+    for (uint32_t i = 0; i < server->worker_count; i++) {
+        control_server_log_worker(server->log, i, link_snapshot_get(server->links[i]));
+    }
+    control_server_log_control(server->log, server->control, server->net);
+    server->is_reporting = false;
+}
+
+void control_server_report_run(struct control_server *server, uint64_t now_ns)
+{
+    if (server->is_reporting) {
+        control_server_report_finish(server);
+    }
+    if (now_ns >= server->next_stats_ns) {
+        server->next_stats_ns = now_ns + server->stats_interval_ns;
+        control_server_report_begin(server);
+    }
+    /* A request that comes while a report is under way is served by the next one. */
+    if (!server->is_reporting && atomic_exchange(&server->report, false)) {
+        control_server_report_begin(server);
+    }
+}
+
+void control_server_report_plan(struct control_server *server)
+{
+    server->next_stats_ns =
+        server->stats_interval_ns == 0 ? UINT64_MAX : os_clock_ns() + server->stats_interval_ns;
 }

@@ -14,7 +14,7 @@ static const enum log_event event_names[CONTROL_LOG_EVENTS] = {
 #undef EVENT_NAME
 };
 
-void control_server_log(struct log *log, const struct control_log_record *record)
+static void log_record(struct log *log, const struct control_log_record *record)
 {
     enum log_event event = event_names[record->event];
     unsigned fields = control_log_fields(record->event);
@@ -57,6 +57,15 @@ void control_server_log(struct log *log, const struct control_log_record *record
         log_u64(line, "retry_ms", record->retry_ms);
     }
     log_end(log);
+}
+
+void control_server_log_all(struct log *log, struct control *control)
+{
+    struct control_log_record record;
+
+    while (control_log_next(control, &record)) {
+        log_record(log, &record);
+    }
 }
 
 void control_server_log_granted(struct log *log, const struct net_tcp *net)

@@ -21,8 +21,8 @@ void control_server_limits(const struct relay_config *config, uint32_t rooms_per
 void control_server_sockets(const struct relay_config *config, struct addr addresses[],
                             struct net_tcp_options *out);
 
-/* Writes what struct control had to say. */
-void control_server_log(struct log *log, const struct control_log_record *record);
+/* Writes what struct control has to say. */
+void control_server_log_all(struct log *log, struct control *control);
 
 /* Writes the options that the system granted to the listeners. */
 void control_server_log_granted(struct log *log, const struct net_tcp *net);

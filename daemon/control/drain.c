@@ -1,16 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/control/control_internal.h"
 
-/* drain.c - the end of the relay, said to everybody before it comes. */
+/* drain.c - the end of the relay, said to everybody before it comes, and how it comes. */
 
-void control_drain_begin(struct control *control, uint32_t deadline_ms, uint64_t now_ns)
+static uint32_t deadline_ms(const struct control *control)
 {
-    struct control_message message = {.type = CONTROL_DRAINING, .deadline_ms = deadline_ms};
+    uint64_t left_ns = 0;
 
+    if (control->drain_end_ns == UINT64_MAX) {
+        return CONTROL_NO_DEADLINE;
+    }
+    if (control->drain_end_ns > control->now_ns) {
+        left_ns = control->drain_end_ns - control->now_ns;
+    }
+    return rate_retry_ms(left_ns) < CONTROL_NO_DEADLINE ? rate_retry_ms(left_ns)
+                                                        : CONTROL_NO_DEADLINE - 1;
+}
+
+void control_drain_tell(struct control *control, uint32_t index)
+{
+    struct control_message message = {.type = CONTROL_DRAINING,
+                                      .deadline_ms = deadline_ms(control)};
+
+    control_send(control, index, &message);
+}
+
+void control_drain_begin(struct control *control, uint64_t end_ns, uint64_t now_ns)
+{
     control->now_ns = now_ns;
     control->is_draining = true;
+    control->drain_end_ns = end_ns;
     for (uint32_t i = 0; i < control->limits.connections_max; i++) {
-        control_send(control, i, &message);
+        control_drain_tell(control, i);
     }
 }
 

@@ -143,7 +143,8 @@ void handshake_first_flight(struct control *control, uint32_t index, const uint8
     uint64_t lockout_ns =
         admission_lockout_ns(&control->admission, connection->place, control->now_ns);
 
-    if (reason == REASON_NONE && control->is_draining) {
+    /* Who has a session comes back to it: what is being played goes on to its end. */
+    if (reason == REASON_NONE && control->is_draining && hello.mode != HELLO_RESUME) {
         handshake_refuse(control, index, REASON_DRAINING, BUSY_RETRY_NS);
     } else if (lockout_ns > 0) {
         handshake_refuse(control, index, REASON_LOCKOUT, lockout_ns);
@@ -191,6 +192,10 @@ static uint32_t open_session(struct control *control, uint32_t index, struct ref
     const struct control_limits *limits = &control->limits;
     uint8_t random[SESSION_RANDOM_SIZE];
 
+    if (control->is_draining) { /* It began before its handshake was over. */
+        *refusal_out = (struct refusal){.reason = REASON_DRAINING, .retry_ns = BUSY_RETRY_NS};
+        return SESSION_NONE;
+    }
     replace_older(control, &claim->ticket);
     if (!admission_session_enter(&control->admission, connection->place, limits)) {
         *refusal_out = (struct refusal){.reason = REASON_CONNECTIONS_PER_IP,
@@ -253,7 +258,7 @@ static void send_welcome(struct control *control, uint32_t index, uint32_t reque
     memcpy(welcome->session_id, session->id, sizeof(welcome->session_id));
     memcpy(welcome->resume_key, key, sizeof(welcome->resume_key));
     welcome->resume_grace_ms = (uint32_t)(limits->resume_grace_ns / 1000000);
-    welcome->idle_timeout_ms = (uint32_t)(limits->idle_timeout_ns / 1000000);
+    welcome->idle_timeout_ms = (uint32_t)(control->connections[index].idle_timeout_ns / 1000000);
     welcome->frame_max = (uint16_t)limits->frame_max_bytes;
     control_send(control, index, &message);
     sodium_memzero(&message, sizeof(message));
@@ -289,4 +294,7 @@ void handshake_start(struct control *control, uint32_t index, const struct contr
     send_welcome(control, index, message->request, key, is_resumed);
     sodium_memzero(key, sizeof(key));
     sodium_memzero(&connection->claim, sizeof(connection->claim));
+    if (control->is_draining) { /* It may not have heard of it. */
+        control_drain_tell(control, index);
+    }
 }

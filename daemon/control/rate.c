@@ -20,6 +20,12 @@ bool rate_has(const struct rate *rate, uint64_t interval_ns, uint32_t burst, uin
 bool rate_take(struct rate *rate, uint64_t interval_ns, uint32_t burst, uint64_t now_ns,
                uint64_t *retry_ns_out)
 {
+    const uint64_t empty_ns = now_ns + interval_ns * burst;
+
+    /* Only a bucket that was filled under other limits owes more than it holds. */
+    if (rate->full_ns > empty_ns) {
+        rate->full_ns = empty_ns;
+    }
     if (!rate_has(rate, interval_ns, burst, now_ns, retry_ns_out)) {
         return false;
     }

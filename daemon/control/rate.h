@@ -15,7 +15,8 @@ struct rate {
     uint64_t full_ns;
 };
 
-/* Takes a token. False when there is none; retry_ns_out then tells how long until there is. */
+/* Takes a token. False when there is none; retry_ns_out then tells how long until there is. The
+ * interval and the burst may change from call to call: the bucket then owes no more than fits. */
 bool rate_take(struct rate *rate, uint64_t interval_ns, uint32_t burst, uint64_t now_ns,
                uint64_t *retry_ns_out);
 

@@ -54,3 +54,10 @@ uint64_t bucket_wait_ns(const struct bucket *bucket, uint32_t rate, uint32_t bur
     missing = cost >= burst ? bucket->debt : bucket->debt + cost * NANO - burst * NANO;
     return missing / rate + (missing % rate != 0);
 }
+
+void bucket_shrink(struct bucket *bucket, uint32_t burst)
+{
+    if (bucket->debt > burst * NANO) {
+        bucket->debt = burst * NANO;
+    }
+}

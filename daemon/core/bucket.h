@@ -31,4 +31,8 @@ bool bucket_has(struct bucket *bucket, uint32_t rate, uint32_t burst, uint32_t c
  * they never will be, because the rate is 0. */
 uint64_t bucket_wait_ns(const struct bucket *bucket, uint32_t rate, uint32_t burst, uint32_t cost);
 
+/* The bucket holds `burst` tokens from now on: it owes no more than that. Without this a limit that
+ * was raised would have its debtors wait for what the old one let them take. */
+void bucket_shrink(struct bucket *bucket, uint32_t burst);
+
 #endif

@@ -181,6 +181,23 @@ static uint64_t slot_deadline(const struct core *core, const struct slot *slot)
                                        : slot->heard_ns + core->limits.session_idle_ns;
 }
 
+static void limit_slot(struct core *core, struct slot *slot)
+{
+    const struct relay_limits *limits = &core->limits;
+
+    bucket_shrink(&slot->datagrams, limits->client_datagrams_burst);
+    bucket_shrink(&slot->bytes, limits->client_bytes_burst);
+    bucket_shrink(&slot->records, limits->client_records_burst);
+    bucket_shrink(&slot->challenges, limits->challenge_session_burst);
+    bucket_shrink(&slot->moves, limits->rebind_moves * SLOT_MOVE_COST);
+}
+
+static void limit_room(struct core *core, struct room *room)
+{
+    bucket_shrink(&room->deliveries, core->limits.room_deliveries_burst);
+    bucket_shrink(&room->bytes, core->limits.room_bytes_burst);
+}
+
 void core_set_limits(struct core *core, const struct relay_limits *limits)
 {
     assert(core_size(limits) != 0 && core_size(limits) == core_size(&core->limits));
@@ -192,14 +209,16 @@ void core_set_limits(struct core *core, const struct relay_limits *limits)
            limits->cells_max == core->limits.cells_max);
     core->limits = *limits;
     for (uint32_t index = 0; index < core->slot_pool.fresh; index++) {
-        const struct slot *slot = &core->slots[index];
+        struct slot *slot = &core->slots[index];
 
         if (slot->state == SLOT_UNBOUND || slot->state == SLOT_BOUND) {
+            limit_slot(core, slot);
             timer_set(&core->timers, index, slot_deadline(core, slot));
         }
     }
     for (uint32_t index = 0; index < core->room_pool.fresh; index++) {
         if (core->rooms[index].state != ROOM_FREE) {
+            limit_room(core, &core->rooms[index]);
             room_set_timer(core, index);
         }
     }

@@ -12,9 +12,6 @@
  * another one. No datagram is under way for that long. */
 #define STREAM_QUIET_NS UINT64_C(10000000000)
 
-/* udp.rebind_moves counts in 10 s: a token of the bucket is a tenth of a move. */
-#define MOVE_COST 10
-
 /* A datagram that is proven to be from the slot's client. */
 struct arrival {
     struct core *core;
@@ -228,7 +225,8 @@ static enum reason move_path(const struct arrival *arrival)
     if (arrival->head.sequence <= slot->path_sequence) {
         return REASON_NONE; /* The client has spoken over the present path since. */
     }
-    if (!bucket_take(&slot->moves, moves, moves * MOVE_COST, MOVE_COST, arrival->now_ns)) {
+    if (!bucket_take(&slot->moves, moves, moves * SLOT_MOVE_COST, SLOT_MOVE_COST,
+                     arrival->now_ns)) {
         return REASON_REBIND_LIMIT;
     }
     slot->probe_path = slot->path;

@@ -26,6 +26,9 @@
  * they are handed out. Keys are wiped when a slot stops being UNBOUND or BOUND.
  * Threads: those of the core. Memory: the core's. */
 
+/* udp.rebind_moves counts in 10 s: a token of the bucket is a tenth of a move. */
+#define SLOT_MOVE_COST 10
+
 enum slot_state { SLOT_FREE, SLOT_UNBOUND, SLOT_BOUND, SLOT_ENDING };
 
 #define SLOT_STATES 4

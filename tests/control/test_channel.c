@@ -229,6 +229,23 @@ static void idle__frames_keep_it_open_and_silence_ends_it(void **state)
     assert_int_equal(bench_counters(bench).sessions, 1);
 }
 
+static void idle__limit_changed__holds_for_who_comes_after(void **state)
+{
+    (void)state;
+    (void)bench_login(bench, 0);
+    bench->limits.idle_timeout_ns = SECOND_NS;
+    control_set_limits(bench->control, &bench->limits);
+    assert_int_equal(bench_login(bench, 1)->welcome.idle_timeout_ms, 1000);
+    bench_advance(bench, SECOND_NS);
+    assert_int_equal(bench->clients[1].end, BENCH_CLOSED);
+    /* A frame begins the time anew, as long as it was told. */
+    (void)bench_send_type(bench, 0, CONTROL_ROOM_STATE);
+    bench_advance(bench, 59 * SECOND_NS);
+    assert_int_equal(bench->clients[0].end, BENCH_OPEN);
+    bench_advance(bench, SECOND_NS);
+    assert_int_equal(bench->clients[0].end, BENCH_CLOSED);
+}
+
 static void idle__what_comes_down__does_not_count(void **state)
 {
     (void)state;
@@ -522,6 +539,7 @@ int main(void)
         TEST(slowloris__a_byte_a_second__ends_at_the_absolute_deadline),
         TEST(slowloris__inside_a_session__ends_at_the_frame_deadline),
         TEST(idle__frames_keep_it_open_and_silence_ends_it),
+        TEST(idle__limit_changed__holds_for_who_comes_after),
         TEST(idle__what_comes_down__does_not_count),
         TEST(connections__above_the_limit_of_an_address__are_refused),
         TEST(accepts__above_the_rate_of_an_address__are_cut_off_silently),

@@ -53,6 +53,20 @@ static void rate__long_rest__never_gives_more_than_the_burst(void **state)
     assert_int_equal(count, 3);
 }
 
+static void rate__limit_raised__who_owed_does_not_wait_for_the_old_one(void **state)
+{
+    (void)state;
+    struct rate rate = {0};
+    uint64_t retry_ns = 0;
+    for (int i = 0; i < 10; i++) {
+        assert_true(rate_take(&rate, 60000, 10, 0, &retry_ns));
+    }
+    assert_false(rate_take(&rate, 600, 10, 0, &retry_ns));
+    assert_int_equal(retry_ns, 600);
+    assert_true(rate_take(&rate, 600, 10, 600, &retry_ns));
+    assert_false(rate_take(&rate, 600, 10, 600, &retry_ns));
+}
+
 static void retry__nanoseconds__are_rounded_up_to_milliseconds(void **state)
 {
     (void)state;
@@ -71,6 +85,7 @@ int main(void)
         cmocka_unit_test(rate__new__gives_the_burst_and_then_refuses),
         cmocka_unit_test(rate__after_the_retry_time__gives_one_more),
         cmocka_unit_test(rate__long_rest__never_gives_more_than_the_burst),
+        cmocka_unit_test(rate__limit_raised__who_owed_does_not_wait_for_the_old_one),
         cmocka_unit_test(retry__nanoseconds__are_rounded_up_to_milliseconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,6 +90,20 @@ static void bucket__rate_zero__waits_for_ever(void **state)
     assert_true(bucket_wait_ns(&bucket, 0, 1, 1) == UINT64_MAX);
 }
 
+static void bucket__shrunk__owes_no_more_than_it_holds(void **state)
+{
+    struct bucket bucket = {0};
+    (void)state;
+
+    assert_true(bucket_take(&bucket, 1, 1000, 1000, 0));
+    bucket_shrink(&bucket, 2000);
+    assert_int_equal(bucket_wait_ns(&bucket, 1, 1000, 1), SECOND);
+    /* A hundredth of the burst, at ten times the rate. */
+    bucket_shrink(&bucket, 10);
+    assert_false(bucket_has(&bucket, 10, 10, 1, SECOND / 10 - 1));
+    assert_true(bucket_take(&bucket, 10, 10, 1, SECOND / 10));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +114,7 @@ int main(void)
         cmocka_unit_test(bucket__cost_above_the_burst__is_given_when_full_and_owed),
         cmocka_unit_test(bucket__wait__is_the_moment_at_which_it_gives),
         cmocka_unit_test(bucket__rate_zero__waits_for_ever),
+        cmocka_unit_test(bucket__shrunk__owes_no_more_than_it_holds),
     };
 
     return RUN_TESTS(tests);

@@ -349,6 +349,7 @@ MESSAGES = [
     ("down", "NOTICE", 0xC6, 0, [("reason", u16, 14), ("limit", u32, 120), ("retry_ms", u32, 250)]),
     ("down", "REMOVED", 0xC7, 0, [("reason", u16, 163)]),
     ("down", "DRAINING", 0xC8, 0, [("deadline_ms", u32, 5000)]),
+    ("down", "DRAINING_UNBOUNDED", 0xC8, 0, [("deadline_ms", u32, 0xFFFFFFFF)]),
     ("down", "BYE", 0xC9, 0, [("reason", u16, 166)]),
 ]
 

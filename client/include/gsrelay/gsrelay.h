@@ -239,8 +239,10 @@ enum gsrelay_event_type {
                                        time_ms: the relay asks to wait so long. limit: with reason
                                        VERSION_UNSUPPORTED the version that the relay speaks,
                                        with REFUSED 1 if the relay wants a ticket. */
-    GSRELAY_EVENT_DRAINING =
-        7, /* The relay stops, within time_ms; DISCONNECTED follows, often at once. */
+    GSRELAY_EVENT_DRAINING = 7,     /* The relay makes no new rooms and stops, within time_ms at the
+                                       latest, or (GSRELAY_NO_DEADLINE) when its last room is gone.
+                                       Nothing needs to be done: play on. DISCONNECTED follows, often
+                                       at once. May come again with another time. */
 
     /* Requests. */
     GSRELAY_EVENT_REQUEST_DONE = 8,
@@ -269,6 +271,8 @@ enum gsrelay_event_type {
     GSRELAY_EVENT_UDP_SILENT = 20 /* Nothing has come over UDP for time_ms: perhaps a firewall
                                      stops it. UDP_BOUND follows if that ends. */
 };
+
+#define GSRELAY_NO_DEADLINE 0xFFFFFFFFu /* As time_ms of DRAINING. */
 
 #define GSRELAY_EVENT_LOCKED   1u /* The room is locked. */
 #define GSRELAY_EVENT_PRESENT  2u /* The member was there before us. */
