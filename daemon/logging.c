@@ -16,7 +16,7 @@ int logging_open(const struct config *config, const struct logging_way *way, str
         options.level = (enum log_level)config->values.log.level;
         options.lines_per_s = config->values.log.lines_per_s;
     }
-    result = log_stderr_open(&sink);
+    result = log_stderr_open(LOG_STREAM_RING_BYTES, &sink);
     if (result != RESULT_OK) {
         return result;
     }

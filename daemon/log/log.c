@@ -43,7 +43,9 @@ struct log {
     struct log_options options;
     struct log_sink sink;
     struct log_counts counts;
-    uint64_t lost_untold; /* Lost lines that no line has told yet. */
+    bool is_stuck;        /* The sink; as we have said. */
+    uint64_t lost_untold; /* Lost lines since then. */
+    uint64_t told_ns;     /* When we last said that it is not. */
     struct bucket all;
     struct event_state events[LOG_EVENT_COUNT];
     struct log_line line;
@@ -149,10 +151,57 @@ struct log_line *log_begin(struct log *log, enum log_event event)
     if (state->suppressed > 0) {
         log_u64(&log->line, "suppressed", state->suppressed);
     }
-    if (log->lost_untold > 0) {
-        log_u64(&log->line, "lost", log->lost_untold);
-    }
     return &log->line;
+}
+
+/* Gives the open record to the sink; false when it does not take it. */
+static bool put_record(struct log *log)
+{
+    if (!log->line.is_open) {
+        return true;
+    }
+    log_line_end(&log->line);
+    if (log->sink.write(log->sink.context, log->line.text, log->line.size) < 0) {
+        return false;
+    }
+    log->events[log->event].suppressed = 0;
+    log->counts.written++;
+    return true;
+}
+
+static void tell_stuck(struct log *log, const char *error)
+{
+    log->is_stuck = true;
+    log_text(log_begin(log, LOG_EVENT_LOG_STUCK), "error", error);
+    /* The sink that it is about may refuse it; one that stands beside it does not. */
+    (void)put_record(log);
+}
+
+static void tell_lost(struct log *log)
+{
+    log_u64(log_begin(log, LOG_EVENT_LOG_LOST), "lines", log->lost_untold);
+    if (put_record(log)) {
+        log->is_stuck = false;
+        log->lost_untold = 0;
+        log->told_ns = log->options.clock_ns();
+    }
+}
+
+/* Says what has become of the sink. One that takes a line now and then, as a slow console, does not
+ * get one more for each: once a second is enough. */
+static void tell_sink(struct log *log, bool has_refused, bool is_last)
+{
+    char error[LOG_ERROR_SIZE] = "lines come faster than they can be written";
+    const bool is_stuck =
+        (log->sink.is_stuck != NULL && log->sink.is_stuck(log->sink.context, error)) || has_refused;
+    if (is_stuck == log->is_stuck) {
+        return;
+    }
+    if (is_stuck) {
+        tell_stuck(log, error);
+    } else if (is_last || log->options.clock_ns() - log->told_ns >= NS_PER_S) {
+        tell_lost(log);
+    }
 }
 
 void log_end(struct log *log)
@@ -160,17 +209,12 @@ void log_end(struct log *log)
     if (!log->line.is_open) {
         return;
     }
-    log_line_end(&log->line);
-    int result = log->sink.write(log->sink.context, log->line.text, log->line.size);
-    if (result < 0) {
+    const bool is_taken = put_record(log);
+    if (!is_taken) {
         log->counts.lost++;
         log->lost_untold++;
-        return;
     }
-    log->events[log->event].suppressed = 0;
-    log->counts.written++;
-    log->counts.lost += (unsigned)result;
-    log->lost_untold = (unsigned)result;
+    tell_sink(log, !is_taken, false);
 }
 
 /* What was held back at the end of the log's life has no next line of its own to be told on. */
@@ -194,6 +238,7 @@ void log_destroy(struct log *log)
         return;
     }
     tell_suppressed(log);
+    tell_sink(log, false, true);
     log->sink.close(log->sink.context);
     free(log);
 }

@@ -11,7 +11,8 @@
  *
  * An event that peers can cause has a token bucket of its own, and all of those share one of
  * log.lines_per_s. What a bucket held back is counted, and the event's next line that passes says
- * suppressed=N. A line that the sink could not take is lost and counted; the next line says lost=N.
+ * suppressed=N. A line that the sink does not take is lost and counted; evt=log_stuck says why, as
+ * far as it gets through, and evt=log_lost how many, once the sink takes lines again.
  * Never logged: keys, tickets, payloads.
  * It is not the counters' home: those live with their owners and pass through here as lines.
  * Threads: one at a time; in the daemon that is the control thread, and main before and after it.
@@ -29,11 +30,17 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 #define LOG_EVENT_BURST      20
 #define LOG_EVENT_RATE_PER_S 5
 
+/* What is wrong with a sink, in words. */
+#define LOG_ERROR_SIZE 512
+
 /* Where lines go. The log owns it and closes it. */
 struct log_sink {
     /* Takes one whole line with its line feed, at once or not at all. Returns 0, RESULT_FULL when
      * it would have to wait, RESULT_OS when the system refuses. */
     int (*write)(void *context, const char *line, size_t size);
+    /* Whether what it took cannot be written at the moment, or not as it should be; then error_out
+     * says what is wrong. NULL: it never is. */
+    bool (*is_stuck)(void *context, char error_out[LOG_ERROR_SIZE]);
     /* Writes out what is still held, for a limited time, and frees the sink. */
     void (*close)(void *context);
     void *context;

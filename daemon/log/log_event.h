@@ -37,7 +37,7 @@
       "keys that were changed but take effect at a restart; keys")                                 \
     X(LOG_REOPENED, log_reopened, INFO, OURS, "the log was asked to open its file anew")           \
     X(LOG_STUCK, log_stuck, ERROR, OURS,                                                           \
-      "the log cannot be written; the relay goes on; file, error")                                 \
+      "the log cannot be written as it should; the relay goes on; error")                          \
     X(LOG_LOST, log_lost, WARN, OURS,                                                              \
       "the log is written again; lines says how many could not be")                                \
     X(COUNTERS, counters, INFO, OURS, "counters of a worker or of the control channel")            \

@@ -171,6 +171,78 @@ void log_line_end(struct log_line *line)
     line->is_open = false;
 }
 
+static int hex_value(char digit)
+{
+    const char *at = digit != '\0' ? strchr(hex_digits, digit) : NULL;
+    return at != NULL ? (int)(at - hex_digits) : -1;
+}
+
+/* Steps over one byte of a value, which is up to four characters; returns where the next begins. */
+static const char *unescape_byte(const char *at, const char *end, char *out)
+{
+    if (*at != '\\' || end - at < 2) {
+        *out = *at;
+        return at + 1;
+    }
+    if (at[1] != 'x' || end - at < 4 || hex_value(at[2]) < 0 || hex_value(at[3]) < 0) {
+        *out = at[1];
+        return at + 2;
+    }
+    *out = (char)(hex_value(at[2]) << 4 | hex_value(at[3]));
+    return at + 4;
+}
+
+/* Where the value that begins at `at` ends: at its closing quote, or at a space or the line feed.
+ */
+static const char *end_of_value(const char *at, const char *end, bool is_quoted)
+{
+    while (at < end && (is_quoted ? *at != '"' : *at != ' ' && *at != '\n')) {
+        at += *at == '\\' && end - at > 1 ? 2 : 1;
+    }
+    return at;
+}
+
+static int copy_value(const char *at, const char *end, char *out, size_t out_size)
+{
+    size_t used = 0;
+    while (at < end) {
+        if (used + 1 >= out_size) {
+            return -1;
+        }
+        at = unescape_byte(at, end, &out[used++]);
+    }
+    if (used >= out_size) {
+        return -1;
+    }
+    out[used] = '\0';
+    return (int)used;
+}
+
+int log_line_get(const char *line, size_t size, const char *key, char *out, size_t out_size)
+{
+    const size_t key_size = strlen(key);
+    const char *at = line;
+    const char *end = line + size;
+    while (at < end) {
+        const char *equals = memchr(at, '=', (size_t)(end - at));
+        if (equals == NULL) {
+            return -1;
+        }
+        const bool is_it = (size_t)(equals - at) == key_size && memcmp(at, key, key_size) == 0;
+        const bool is_quoted = end - equals > 1 && equals[1] == '"';
+        const char *value = equals + (is_quoted ? 2 : 1);
+        const char *value_end = end_of_value(value, end, is_quoted);
+        if (is_it) {
+            return copy_value(value, value_end, out, out_size);
+        }
+        if (end - value_end < 2) {
+            return -1;
+        }
+        at = value_end + (is_quoted ? 2 : 1);
+    }
+    return -1;
+}
+
 /* Days since 1970-01-01 to a date of the Gregorian calendar. The year is taken to begin in March,
  * so that the leap day is its last and months have a regular pattern of lengths, 153 days in five;
  * eras of 400 years, 146097 days, repeat exactly (H. Hinnant, "chrono-Compatible Low-Level Date

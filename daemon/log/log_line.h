@@ -55,6 +55,11 @@ void log_client(struct log_line *line, const char *key, const void *bytes, size_
 /* Ends the line with its line feed; text is no C string. Does nothing to a skipped one. */
 void log_line_end(struct log_line *line);
 
+/* The value of a key in a finished line, as it was before it was escaped, with a NUL; a field that
+ * log_client() cut stays cut. Returns its size, or -1 when the line has no such key or the value
+ * does not fit. */
+int log_line_get(const char *line, size_t size, const char *key, char *out, size_t out_size);
+
 /* Writes "2026-01-02T03:04:05.678Z" in UTC. Milliseconds since 1970, years up to 9999. */
 void log_timestamp_print(uint64_t wall_ms, char out[LOG_TIMESTAMP_SIZE]);
 

@@ -1,84 +1,160 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/log/log_stream.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/os/os.h"
 
-/* Written at once; keeps the time for which a piece of the ring is taken short. */
-#define WRITE_BYTES_MAX 16384u
+/* Written at once. At least one line. */
+#define PIECE_SIZE (4 * LOG_LINE_SIZE)
 
 struct stream {
-    log_stream_write *write;
-    void *context;
+    struct log_output output;
     struct os_thread *thread;
-    struct os_mutex *mutex;
-    struct os_condition *has_bytes; /* For the writer: bytes came, or the end. */
+    struct os_mutex *mutex;         /* Guards all that follows but the piece. */
+    struct os_condition *has_work;  /* For the writer: lines came, a reopening, or the end. */
     struct os_condition *has_moved; /* For close: bytes went out, or the writer has ended. */
     bool is_closing;
-    bool has_ended;  /* The writer has left its loop. */
-    bool is_left;    /* Closing gave up; the writer frees the stream if it ever gets out. */
-    bool has_failed; /* The last write failed. */
-    int lost_lines;  /* Taken, not written, and not told to the log yet. */
-    size_t head;     /* Where the next byte goes out; below ring_size. */
-    size_t count;    /* Bytes in the ring. */
+    bool wants_reopen;
+    bool has_ended;             /* The writer has left its loop. */
+    bool is_left;               /* Closing gave up; the writer frees the stream if it gets out. */
+    char error[LOG_ERROR_SIZE]; /* What the last write met; empty: nothing. */
+    size_t head;                /* Where the next byte goes out; below ring_size. */
+    size_t count;               /* Bytes in the ring. */
+    uint64_t written;           /* Bytes that the output took: that it moves is what close sees. */
+    size_t piece_size;          /* The writer's own: what it is about to write. */
+    char piece[PIECE_SIZE];
     size_t ring_size;
     char ring[];
 };
 
-/* Waits for bytes; returns how many lie in one piece at the head, 0 at the end. */
-static size_t wait_for_piece(struct stream *stream)
-{
-    while (stream->count == 0 && !stream->is_closing) {
-        (void)os_condition_wait(stream->has_bytes, stream->mutex, UINT64_MAX);
-    }
-    size_t piece = stream->ring_size - stream->head;
-    if (piece > stream->count) {
-        piece = stream->count;
-    }
-    return piece < WRITE_BYTES_MAX ? piece : WRITE_BYTES_MAX;
-}
-
 static void free_stream(struct stream *stream)
 {
+    if (stream->output.close != NULL) {
+        stream->output.close(stream->output.context);
+    }
     os_condition_destroy(stream->has_moved);
-    os_condition_destroy(stream->has_bytes);
+    os_condition_destroy(stream->has_work);
     os_mutex_destroy(stream->mutex);
     free(stream);
 }
 
-static int count_lines(const char *bytes, size_t size)
+/* --- The writer's thread --------------------------------------------------------------------- */
+
+static void copy_from_ring(const struct stream *stream, char *out, size_t size)
 {
-    int count = 0;
-    for (size_t i = 0; i < size; i++) {
-        count += bytes[i] == '\n';
+    size_t first = stream->ring_size - stream->head;
+    if (first > size) {
+        first = size;
     }
-    return count;
+    memcpy(out, stream->ring + stream->head, first);
+    memcpy(out + first, stream->ring, size - first);
+}
+
+/* Moves whole lines from the ring into the piece, as many as there are and fit. */
+static void fill_piece(struct stream *stream)
+{
+    size_t size = stream->count < PIECE_SIZE ? stream->count : PIECE_SIZE;
+    copy_from_ring(stream, stream->piece, size);
+    while (size > 0 && stream->piece[size - 1] != '\n') {
+        size--;
+    }
+    stream->piece_size = size;
+    stream->head = (stream->head + size) % stream->ring_size;
+    stream->count -= size;
+}
+
+/* Waits until there is something to write or to reopen; false at the end. */
+static bool wait_for_work(struct stream *stream)
+{
+    while (stream->piece_size == 0 && stream->count == 0 && !stream->wants_reopen) {
+        if (stream->is_closing) {
+            return false;
+        }
+        (void)os_condition_wait(stream->has_work, stream->mutex, UINT64_MAX);
+    }
+    return true;
+}
+
+/* After a failure. New lines are no reason to try earlier; a reopening and the end are. */
+static void pause_writer(struct stream *stream, uint64_t pause_ns)
+{
+    const uint64_t end_ns = os_clock_ns() + pause_ns;
+    uint64_t now_ns = end_ns - pause_ns;
+    while (now_ns < end_ns && !stream->wants_reopen && !stream->is_closing) {
+        (void)os_condition_wait(stream->has_work, stream->mutex, end_ns - now_ns);
+        now_ns = os_clock_ns();
+    }
+}
+
+static void reopen_output(struct stream *stream)
+{
+    stream->wants_reopen = false;
+    os_mutex_unlock(stream->mutex);
+    if (stream->output.reopen != NULL) {
+        stream->output.reopen(stream->output.context);
+    }
+    os_mutex_lock(stream->mutex);
+}
+
+/* Writes the piece or its beginning. Returns false when nothing of it was taken. */
+static bool write_piece(struct stream *stream)
+{
+    char error[LOG_ERROR_SIZE] = "";
+    os_mutex_unlock(stream->mutex);
+    int taken =
+        stream->output.write(stream->output.context, stream->piece, stream->piece_size, error);
+    os_mutex_lock(stream->mutex);
+    if (taken < 0 && error[0] == '\0') {
+        (void)snprintf(error, sizeof(error), "it takes nothing any more");
+    }
+    memcpy(stream->error, error, sizeof(error));
+    if (taken <= 0) {
+        return false;
+    }
+    stream->piece_size -= (size_t)taken;
+    memmove(stream->piece, stream->piece + taken, stream->piece_size);
+    stream->written += (size_t)taken;
+    os_condition_signal(stream->has_moved);
+    return true;
+}
+
+static void write_until_closed(struct stream *stream)
+{
+    uint64_t pause_ns = 0;
+    while (wait_for_work(stream)) {
+        if (stream->wants_reopen) {
+            reopen_output(stream);
+        }
+        if (stream->piece_size == 0) {
+            fill_piece(stream);
+        }
+        if (stream->piece_size == 0) {
+            continue;
+        }
+        const bool is_last_attempt = stream->is_closing;
+        if (write_piece(stream)) {
+            pause_ns = 0;
+            continue;
+        }
+        if (is_last_attempt) {
+            return;
+        }
+        pause_ns = pause_ns == 0 ? LOG_STREAM_RETRY_MIN_NS : pause_ns * 2;
+        if (pause_ns > LOG_STREAM_RETRY_MAX_NS) {
+            pause_ns = LOG_STREAM_RETRY_MAX_NS;
+        }
+        pause_writer(stream, pause_ns);
+    }
 }
 
 static void run_writer(void *context)
 {
     struct stream *stream = context;
     os_mutex_lock(stream->mutex);
-    for (;;) {
-        size_t piece = wait_for_piece(stream);
-        if (piece == 0) {
-            break;
-        }
-        /* Nobody else moves the head, and what lies before the tail is not overwritten, so the
-         * bytes stay as they are without the lock. */
-        os_mutex_unlock(stream->mutex);
-        int result = stream->write(stream->context, stream->ring + stream->head, piece);
-        os_mutex_lock(stream->mutex);
-        stream->has_failed = result != 0;
-        if (result != 0) {
-            stream->lost_lines += count_lines(stream->ring + stream->head, piece);
-        }
-        stream->head = (stream->head + piece) % stream->ring_size;
-        stream->count -= piece;
-        os_condition_signal(stream->has_moved);
-    }
+    write_until_closed(stream);
     stream->has_ended = true;
     bool is_left = stream->is_left;
     os_condition_signal(stream->has_moved);
@@ -87,6 +163,8 @@ static void run_writer(void *context)
         free_stream(stream);
     }
 }
+
+/* --- The owner's side ------------------------------------------------------------------------ */
 
 static void put_bytes(struct stream *stream, const char *bytes, size_t size)
 {
@@ -107,32 +185,45 @@ static int write_line(void *context, const char *line, size_t size)
     os_mutex_lock(stream->mutex);
     if (size > stream->ring_size - stream->count) {
         result = RESULT_FULL;
-    } else if (stream->has_failed && stream->count > 0) {
-        /* With an empty ring the line is taken all the same: the stream may have come back. */
-        result = RESULT_OS;
     } else {
         put_bytes(stream, line, size);
-        os_condition_signal(stream->has_bytes);
-        result = stream->lost_lines;
-        stream->lost_lines = 0;
+        os_condition_signal(stream->has_work);
     }
     os_mutex_unlock(stream->mutex);
     return result;
+}
+
+static bool is_stuck(void *context, char error_out[LOG_ERROR_SIZE])
+{
+    struct stream *stream = context;
+    os_mutex_lock(stream->mutex);
+    memcpy(error_out, stream->error, LOG_ERROR_SIZE);
+    os_mutex_unlock(stream->mutex);
+    return error_out[0] != '\0';
+}
+
+static void reopen_stream(void *context)
+{
+    struct stream *stream = context;
+    os_mutex_lock(stream->mutex);
+    stream->wants_reopen = true;
+    os_condition_signal(stream->has_work);
+    os_mutex_unlock(stream->mutex);
 }
 
 /* Waits until the writer has ended, or nothing has moved for too long. */
 static bool wait_for_end(struct stream *stream)
 {
     uint64_t end_ns = os_clock_ns() + LOG_STREAM_CLOSE_NS;
-    size_t count_before = stream->count;
+    uint64_t written_before = stream->written;
     while (!stream->has_ended) {
         uint64_t now_ns = os_clock_ns();
         if (now_ns >= end_ns) {
             return false;
         }
         (void)os_condition_wait(stream->has_moved, stream->mutex, end_ns - now_ns);
-        if (stream->count != count_before) {
-            count_before = stream->count;
+        if (stream->written != written_before) {
+            written_before = stream->written;
             end_ns = os_clock_ns() + LOG_STREAM_CLOSE_NS;
         }
     }
@@ -145,7 +236,7 @@ static void close_stream(void *context)
     struct os_thread *thread = stream->thread;
     os_mutex_lock(stream->mutex);
     stream->is_closing = true;
-    os_condition_signal(stream->has_bytes);
+    os_condition_signal(stream->has_work);
     bool has_ended = wait_for_end(stream);
     stream->is_left = !has_ended;
     os_mutex_unlock(stream->mutex);
@@ -157,34 +248,48 @@ static void close_stream(void *context)
     }
 }
 
-int log_stream_open(log_stream_write *write, void *context, size_t ring_bytes, struct log_sink *out)
+int log_stream_open(const struct log_output *output, size_t ring_bytes, struct log_sink *out)
 {
     struct stream *stream = calloc(1, sizeof(*stream) + ring_bytes);
     if (stream == NULL) {
+        if (output->close != NULL) {
+            output->close(output->context);
+        }
         return RESULT_NO_MEMORY;
     }
-    stream->write = write;
-    stream->context = context;
+    stream->output = *output;
     stream->ring_size = ring_bytes;
     stream->mutex = os_mutex_create();
-    stream->has_bytes = os_condition_create();
+    stream->has_work = os_condition_create();
     stream->has_moved = os_condition_create();
-    if (stream->mutex == NULL || stream->has_bytes == NULL || stream->has_moved == NULL ||
+    if (stream->mutex == NULL || stream->has_work == NULL || stream->has_moved == NULL ||
         os_thread_create(run_writer, stream, "log", &stream->thread) != 0) {
         free_stream(stream);
         return RESULT_NO_MEMORY;
     }
-    *out = (struct log_sink){.write = write_line, .close = close_stream, .context = stream};
+    *out = (struct log_sink){.write = write_line,
+                             .is_stuck = is_stuck,
+                             .reopen = reopen_stream,
+                             .close = close_stream,
+                             .context = stream};
     return 0;
 }
 
-static int write_stderr(void *context, const char *bytes, size_t size)
+/* --- Standard error -------------------------------------------------------------------------- */
+
+static int write_stderr(void *context, const char *lines, size_t size,
+                        char error_out[LOG_ERROR_SIZE])
 {
     (void)context;
-    return os_stderr_write(bytes, size);
+    if (os_stderr_write(lines, size) != 0) {
+        (void)snprintf(error_out, LOG_ERROR_SIZE, "standard error takes nothing any more");
+        return -1;
+    }
+    return (int)size;
 }
 
-int log_stderr_open(struct log_sink *out)
+int log_stderr_open(size_t ring_bytes, struct log_sink *out)
 {
-    return log_stream_open(write_stderr, NULL, LOG_STREAM_RING_BYTES, out);
+    const struct log_output output = {.write = write_stderr};
+    return log_stream_open(&output, ring_bytes, out);
 }

@@ -26,5 +26,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     for (size_t i = 0; i + 1 < line.size; i++) {
         FUZZ_REQUIRE(line.text[i] >= ' ' && line.text[i] <= '~');
     }
+    if (size > 0 && log_line_get(line.text, line.size, "text", text, sizeof(text)) >= 0) {
+        size_t length = size < step ? size : step;
+        size_t zero = strnlen((const char *)input, length);
+        FUZZ_REQUIRE(strlen(text) == zero && memcmp(text, input, zero) == 0);
+    }
     return 0;
 }

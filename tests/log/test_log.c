@@ -11,6 +11,7 @@
 #include "daemon/log/log.h"
 
 #define NS_PER_S 1000000000u
+#define HEAD     "ts=1970-01-01T00:00:00.000Z "
 
 static uint64_t now_ns;
 
@@ -31,7 +32,8 @@ static struct {
     unsigned lines;
     unsigned closes;
     unsigned reopens;
-    int answer; /* What write returns. */
+    int answer;        /* What write returns. */
+    const char *error; /* Not NULL: it is stuck. */
 } sink;
 
 static int keep_line(void *context, const char *line, size_t size)
@@ -46,6 +48,16 @@ static int keep_line(void *context, const char *line, size_t size)
     sink.text[sink.size] = '\0';
     sink.lines++;
     return sink.answer;
+}
+
+static bool say_stuck(void *context, char error_out[LOG_ERROR_SIZE])
+{
+    assert_ptr_equal(context, &sink);
+    if (sink.error == NULL) {
+        return false;
+    }
+    (void)snprintf(error_out, LOG_ERROR_SIZE, "%s", sink.error);
+    return true;
 }
 
 static void count_close(void *context)
@@ -70,7 +82,12 @@ static struct log *create_log(enum log_level level, uint32_t lines_per_s)
     memset(&sink, 0, sizeof(sink));
     now_ns = 5 * (uint64_t)NS_PER_S;
     const struct log_sink keeper = {
-        .write = keep_line, .close = count_close, .reopen = count_reopen, .context = &sink};
+        .write = keep_line,
+        .is_stuck = say_stuck,
+        .close = count_close,
+        .reopen = count_reopen,
+        .context = &sink,
+    };
     assert_int_equal(log_create(&options, keeper, &log), 0);
     return log;
 }
@@ -174,24 +191,57 @@ static void sink__refuses__is_counted_and_told_once(void **state)
     write_events(log, LOG_EVENT_COUNTERS, 3);
     sink.answer = 0;
     write_events(log, LOG_EVENT_COUNTERS, 2);
-    assert_string_equal(sink.text,
-                        "ts=1970-01-01T00:00:00.000Z level=info evt=counters lost=3 n=7\n"
-                        "ts=1970-01-01T00:00:00.000Z level=info evt=counters n=7\n");
+    assert_string_equal(sink.text, HEAD "level=info evt=counters n=7\n" HEAD
+                                        "level=warn evt=log_lost lines=3\n" HEAD
+                                        "level=info evt=counters n=7\n");
     assert_int_equal(log_counts_get(log).lost, 3);
-    assert_int_equal(log_counts_get(log).written, 2);
+    assert_int_equal(log_counts_get(log).written, 3);
     log_destroy(log);
 }
 
-static void sink__lost_lines_it_had_taken__are_told_on_the_next(void **state)
+static void sink__takes_a_line_now_and_then__is_told_once_a_second(void **state)
 {
     (void)state;
     struct log *log = create_log(LOG_INFO, 100);
-    sink.answer = 4;
+    for (int i = 0; i < 10; i++) {
+        sink.answer = RESULT_FULL;
+        write_events(log, LOG_EVENT_COUNTERS, 3);
+        sink.answer = 0;
+        write_event(log, LOG_EVENT_COUNTERS);
+    }
+    assert_int_equal(sink.lines, 10 + 1);
+    now_ns += NS_PER_S;
+    write_event(log, LOG_EVENT_COUNTERS);
+    assert_non_null(strstr(sink.text, "evt=log_lost lines=3\n"));
+    assert_non_null(strstr(sink.text, "evt=log_lost lines=27\n"));
+    log_destroy(log);
+    assert_int_equal(sink.lines, 10 + 1 + 2);
+}
+
+static void sink__refused_at_the_end__is_told_at_the_end(void **state)
+{
+    (void)state;
+    struct log *log = create_log(LOG_INFO, 100);
+    sink.answer = RESULT_OS;
     write_event(log, LOG_EVENT_COUNTERS);
     sink.answer = 0;
-    write_event(log, LOG_EVENT_COUNTERS);
-    assert_non_null(strstr(sink.text, "evt=counters lost=4 n=7\n"));
-    assert_int_equal(log_counts_get(log).lost, 4);
+    log_destroy(log);
+    assert_string_equal(sink.text, HEAD "level=warn evt=log_lost lines=1\n");
+}
+
+static void sink__stuck__is_said_with_the_reason_and_when_it_is_over(void **state)
+{
+    (void)state;
+    struct log *log = create_log(LOG_INFO, 100);
+    sink.error = "gsrelayd.log: no room";
+    write_events(log, LOG_EVENT_COUNTERS, 2);
+    sink.error = NULL;
+    write_events(log, LOG_EVENT_COUNTERS, 2);
+    assert_string_equal(sink.text, HEAD
+                        "level=info evt=counters n=7\n" HEAD
+                        "level=error evt=log_stuck error=\"gsrelayd.log: no room\"\n" HEAD
+                        "level=info evt=counters n=7\n" HEAD "level=info evt=counters n=7\n" HEAD
+                        "level=warn evt=log_lost lines=0\n" HEAD "level=info evt=counters n=7\n");
     log_destroy(log);
 }
 
@@ -208,7 +258,7 @@ static void sink__refuses_the_line_that_tells_of_suppressed_ones__a_later_line_t
     sink.answer = 0;
     write_event(log, LOG_EVENT_AUTH_FAILED);
     write_event(log, LOG_EVENT_AUTH_FAILED);
-    assert_non_null(strstr(sink.text, "evt=auth_failed suppressed=3 lost=1 n=7\n"));
+    assert_non_null(strstr(sink.text, "evt=auth_failed suppressed=3 n=7\n"));
     assert_null(strstr(strstr(sink.text, "suppressed=3") + 1, "suppressed"));
     log_destroy(log);
 }
@@ -265,7 +315,9 @@ int main(void)
         cmocka_unit_test(bucket__after_a_long_time__holds_no_more_than_its_burst),
         cmocka_unit_test(all_peer_events__over_lines_per_s__are_suppressed),
         cmocka_unit_test(sink__refuses__is_counted_and_told_once),
-        cmocka_unit_test(sink__lost_lines_it_had_taken__are_told_on_the_next),
+        cmocka_unit_test(sink__takes_a_line_now_and_then__is_told_once_a_second),
+        cmocka_unit_test(sink__refused_at_the_end__is_told_at_the_end),
+        cmocka_unit_test(sink__stuck__is_said_with_the_reason_and_when_it_is_over),
         cmocka_unit_test(sink__refuses_the_line_that_tells_of_suppressed_ones__a_later_line_tells),
         cmocka_unit_test(reopen__a_sink_with_a_file__opens_it_anew_and_says_so),
         cmocka_unit_test(reopen__a_sink_without_one__does_nothing),

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/log/log_line.h"
@@ -190,6 +191,76 @@ static void line__skipped__stays_empty(void **state)
     assert_int_equal(line.size, 0);
 }
 
+static void assert_get(const char *line, const char *key, const char *expected)
+{
+    char out[64];
+    int size = log_line_get(line, strlen(line), key, out, sizeof(out));
+    if (expected == NULL) {
+        assert_int_equal(size, -1);
+        return;
+    }
+    assert_int_equal(size, strlen(expected));
+    assert_string_equal(out, expected);
+}
+
+static void get__any_value__is_what_was_put_in(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"plain", "",      "two words",    "a=b",  "\"",
+                                         "\\",    "\\x41", "C:\\x\\dir\\", "\x01", "한국어",
+                                         "n=2",   " ",     "\" evt=x",     "a\nb"};
+    const size_t count = sizeof(values) / sizeof(values[0]);
+    for (size_t i = 0; i < count; i++) {
+        struct log_line *line = begin_line();
+        for (size_t k = 0; k < count; k++) {
+            char key[8];
+            (void)snprintf(key, sizeof(key), "k%zu", k);
+            log_text(line, key, values[(i + k) % count]);
+        }
+        log_u64(line, "n", 7);
+        const char *text = end_line(line);
+        for (size_t k = 0; k < count; k++) {
+            char key[8];
+            (void)snprintf(key, sizeof(key), "k%zu", k);
+            assert_get(text, key, values[(i + k) % count]);
+        }
+        assert_get(text, "n", "7");
+        assert_get(text, "evt", "x");
+        assert_get(text, "k", NULL);
+        assert_get(text, "t", NULL);
+    }
+}
+
+static void get__a_value_that_does_not_fit__is_refused(void **state)
+{
+    (void)state;
+    char out[4];
+    struct log_line *line = begin_line();
+    log_text(line, "a", "123");
+    log_text(line, "b", "1234");
+    const char *text = end_line(line);
+    assert_int_equal(log_line_get(text, strlen(text), "a", out, sizeof(out)), 3);
+    assert_int_equal(log_line_get(text, strlen(text), "b", out, sizeof(out)), -1);
+    assert_int_equal(log_line_get(text, strlen(text), "a", out, 0), -1);
+}
+
+/* The Event Log is given lines of our own only, but a cut one must do no harm. */
+static void get__every_beginning_of_a_line__stays_inside(void **state)
+{
+    (void)state;
+    static const char line[] = "ts=1 level=info a=\"\\x41\\\"b\" b=\\x4 c=\"";
+    for (size_t size = 0; size < sizeof(line); size++) {
+        char *copy = malloc(size + 1);
+        char out[64];
+        assert_non_null(copy);
+        memcpy(copy, line, size);
+        (void)log_line_get(copy, size, "b", out, sizeof(out));
+        (void)log_line_get(copy, size, "c", out, sizeof(out));
+        (void)log_line_get(copy, size, "nothing", out, sizeof(out));
+        free(copy);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +274,9 @@ int main(void)
         cmocka_unit_test(line__full__drops_whole_fields_and_says_so),
         cmocka_unit_test(line__exactly_full__is_not_cut),
         cmocka_unit_test(line__skipped__stays_empty),
+        cmocka_unit_test(get__any_value__is_what_was_put_in),
+        cmocka_unit_test(get__a_value_that_does_not_fit__is_refused),
+        cmocka_unit_test(get__every_beginning_of_a_line__stays_inside),
     };
     (void)setvbuf(stdout, NULL, _IONBF, 0);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,14 +18,19 @@ static struct {
     struct os_mutex *mutex;
     struct os_condition *changed;
     bool is_stopped;
-    bool is_waiting; /* A write hangs in the stop. */
-    int answer;
+    bool is_waiting;   /* A write hangs in the stop. */
+    int answer;        /* 0, or -1: nothing is taken. */
+    const char *error; /* What is said then. */
+    size_t most;       /* Bytes that one write takes; 0: all. */
     unsigned writes;
+    unsigned reopens;
+    unsigned closes;
     size_t size;
     char text[65536];
 } stream;
 
-static int write_bytes(void *context, const char *bytes, size_t size)
+static int write_bytes(void *context, const char *bytes, size_t size,
+                       char error_out[LOG_ERROR_SIZE])
 {
     assert_ptr_equal(context, &stream);
     os_mutex_lock(stream.mutex);
@@ -36,14 +41,47 @@ static int write_bytes(void *context, const char *bytes, size_t size)
     }
     stream.is_waiting = false;
     stream.writes++;
+    assert_int_equal(bytes[size - 1], '\n');
+    if (stream.most != 0 && size > stream.most) {
+        size = stream.most;
+    }
     if (stream.answer == 0 && stream.size + size < sizeof(stream.text)) {
         memcpy(stream.text + stream.size, bytes, size);
         stream.size += size;
     }
-    int answer = stream.answer;
+    if (stream.answer != 0 && stream.error != NULL) {
+        (void)snprintf(error_out, LOG_ERROR_SIZE, "%s", stream.error);
+    }
+    int answer = stream.answer == 0 ? (int)size : -1;
     os_condition_broadcast(stream.changed);
     os_mutex_unlock(stream.mutex);
     return answer;
+}
+
+static void count_reopen(void *context)
+{
+    assert_ptr_equal(context, &stream);
+    os_mutex_lock(stream.mutex);
+    stream.reopens++;
+    os_condition_broadcast(stream.changed);
+    os_mutex_unlock(stream.mutex);
+}
+
+static void count_close(void *context)
+{
+    assert_ptr_equal(context, &stream);
+    os_mutex_lock(stream.mutex);
+    stream.closes++;
+    os_condition_broadcast(stream.changed);
+    os_mutex_unlock(stream.mutex);
+}
+
+static void set_answer(int answer, const char *error)
+{
+    os_mutex_lock(stream.mutex);
+    stream.answer = answer;
+    stream.error = error;
+    os_mutex_unlock(stream.mutex);
 }
 
 static void stop_stream(bool is_stopped)
@@ -75,12 +113,14 @@ static void wait_for_writes(unsigned count)
 static int set_up(void **state)
 {
     static struct log_sink sink;
+    static const struct log_output output = {
+        .write = write_bytes, .reopen = count_reopen, .close = count_close, .context = &stream};
     memset(&stream, 0, sizeof(stream));
     stream.mutex = os_mutex_create();
     stream.changed = os_condition_create();
     *state = &sink;
     return stream.mutex != NULL && stream.changed != NULL
-               ? log_stream_open(write_bytes, &stream, RING_BYTES, &sink)
+               ? log_stream_open(&output, RING_BYTES, &sink)
                : -1;
 }
 
@@ -104,6 +144,7 @@ static void close__with_lines_in_the_ring__writes_all_in_order(void **state)
     assert_int_equal(write_text(sink, "two\n"), 0);
     assert_int_equal(write_text(sink, "three\n"), 0);
     sink->close(sink->context);
+    assert_int_equal(stream.closes, 1);
     assert_int_equal(stream.size, 14);
     assert_memory_equal(stream.text, "one\ntwo\nthree\n", 14);
 }
@@ -136,41 +177,107 @@ static void stopped_stream__full_ring__refuses_and_does_not_wait(void **state)
     while (write_text(sink, "0123456789abcdef0123456789abcde\n") == 0) {
         taken++;
     }
-    /* The first line is still in the ring: it leaves when it is written. */
-    assert_int_equal(taken, (RING_BYTES - 6) / 32);
+    assert_int_equal(taken, RING_BYTES / 32);
     assert_int_equal(write_text(sink, "0123456789abcdef0123456789abcde\n"), RESULT_FULL);
     stop_stream(false);
     sink->close(sink->context);
     assert_int_equal(stream.size, 6 + taken * 32);
 }
 
-static void failed_write__later_line__tells_how_many_were_lost(void **state)
+static void write__takes_a_part__goes_on_behind_it(void **state)
 {
     const struct log_sink *sink = *state;
     stop_stream(true);
-    assert_int_equal(write_text(sink, "first\n"), 0);
+    assert_int_equal(write_text(sink, "one\n"), 0);
     wait_until_write_hangs();
-    assert_int_equal(write_text(sink, "second\n"), 0);
-    assert_int_equal(write_text(sink, "third\n"), 0);
+    assert_int_equal(write_text(sink, "two\n"), 0);
+    assert_int_equal(write_text(sink, "six\n"), 0);
+    assert_int_equal(write_text(sink, "ten\n"), 0);
     os_mutex_lock(stream.mutex);
-    stream.answer = -1;
+    stream.most = 4;
     os_mutex_unlock(stream.mutex);
     stop_stream(false);
-    wait_for_writes(2);
-    os_mutex_lock(stream.mutex);
-    stream.answer = 0;
-    os_mutex_unlock(stream.mutex);
-    int result = write_text(sink, "fourth\n");
-    while (result < 0) {
-        /* The writer has not yet taken the failed piece out of the ring. */
-        assert_int_equal(result, RESULT_OS);
-        os_sleep_ms(1);
-        result = write_text(sink, "fourth\n");
-    }
-    assert_int_equal(result, 3);
     sink->close(sink->context);
-    assert_int_equal(stream.size, 7);
-    assert_memory_equal(stream.text, "fourth\n", 7);
+    assert_int_equal(stream.size, 16);
+    assert_memory_equal(stream.text, "one\ntwo\nsix\nten\n", 16);
+    assert_int_equal(stream.writes, 4);
+}
+
+static void failing_output__comes_back__has_lost_nothing(void **state)
+{
+    const struct log_sink *sink = *state;
+    char error[LOG_ERROR_SIZE];
+    assert_false(sink->is_stuck(sink->context, error));
+    set_answer(-1, "no room");
+    assert_int_equal(write_text(sink, "one\n"), 0);
+    wait_for_writes(1);
+    assert_int_equal(write_text(sink, "two\n"), 0);
+    wait_for_writes(2);
+    assert_true(sink->is_stuck(sink->context, error));
+    assert_string_equal(error, "no room");
+    assert_int_equal(stream.size, 0);
+    set_answer(0, NULL);
+    while (sink->is_stuck(sink->context, error)) {
+        os_sleep_ms(1);
+    }
+    sink->close(sink->context);
+    assert_int_equal(stream.size, 8);
+    assert_memory_equal(stream.text, "one\ntwo\n", 8);
+}
+
+static void failing_output__without_a_reason__is_given_one(void **state)
+{
+    const struct log_sink *sink = *state;
+    char error[LOG_ERROR_SIZE];
+    set_answer(-1, NULL);
+    assert_int_equal(write_text(sink, "one\n"), 0);
+    while (!sink->is_stuck(sink->context, error)) {
+        os_sleep_ms(1);
+    }
+    assert_string_equal(error, "it takes nothing any more");
+    sink->close(sink->context);
+}
+
+static void failing_output__full_ring__refuses(void **state)
+{
+    const struct log_sink *sink = *state;
+    set_answer(-1, "no room");
+    assert_int_equal(write_text(sink, "first\n"), 0);
+    wait_for_writes(1);
+    int taken = 0;
+    while (write_text(sink, "0123456789abcdef0123456789abcde\n") == 0) {
+        taken++;
+    }
+    assert_int_equal(taken, RING_BYTES / 32);
+    set_answer(0, NULL);
+    sink->close(sink->context);
+    assert_int_equal(stream.size, 6 + taken * 32);
+}
+
+static void close__output_that_fails__tries_once_more_and_ends(void **state)
+{
+    const struct log_sink *sink = *state;
+    set_answer(-1, "no room");
+    assert_int_equal(write_text(sink, "never\n"), 0);
+    wait_for_writes(1);
+    sink->close(sink->context);
+    assert_true(stream.writes >= 2);
+    assert_int_equal(stream.closes, 1);
+    assert_int_equal(stream.size, 0);
+}
+
+static void reopen__without_lines__reaches_the_output(void **state)
+{
+    const struct log_sink *sink = *state;
+    sink->reopen(sink->context);
+    os_mutex_lock(stream.mutex);
+    while (stream.reopens == 0) {
+        (void)os_condition_wait(stream.changed, stream.mutex, UINT64_MAX);
+    }
+    os_mutex_unlock(stream.mutex);
+    sink->close(sink->context);
+    assert_int_equal(stream.reopens, 1);
+    assert_int_equal(stream.writes, 0);
 }
 
 static void close__stream_that_hangs__gives_up(void **state)
@@ -184,7 +291,11 @@ static void close__stream_that_hangs__gives_up(void **state)
      * left frees what it has. */
     assert_int_equal(stream.size, 0);
     stop_stream(false);
-    wait_for_writes(1);
+    os_mutex_lock(stream.mutex);
+    while (stream.closes == 0) {
+        (void)os_condition_wait(stream.changed, stream.mutex, UINT64_MAX);
+    }
+    os_mutex_unlock(stream.mutex);
     os_sleep_ms(50);
 }
 
@@ -192,7 +303,7 @@ static void standard_error__opened_and_closed__takes_a_line(void **state)
 {
     (void)state;
     struct log_sink sink;
-    assert_int_equal(log_stderr_open(&sink), 0);
+    assert_int_equal(log_stderr_open(RING_BYTES, &sink), 0);
     assert_int_equal(write_text(&sink, "ts=now level=info evt=test\n"), 0);
     sink.close(sink.context);
 }
@@ -206,7 +317,15 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(stopped_stream__full_ring__refuses_and_does_not_wait,
                                         set_up, tear_down),
-        cmocka_unit_test_setup_teardown(failed_write__later_line__tells_how_many_were_lost, set_up,
+        cmocka_unit_test_setup_teardown(write__takes_a_part__goes_on_behind_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(failing_output__comes_back__has_lost_nothing, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(failing_output__without_a_reason__is_given_one, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(failing_output__full_ring__refuses, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(close__output_that_fails__tries_once_more_and_ends, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(reopen__without_lines__reaches_the_output, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(close__stream_that_hangs__gives_up, set_up, tear_down),
         cmocka_unit_test(standard_error__opened_and_closed__takes_a_line),
