@@ -133,7 +133,10 @@ struct config_room {
 struct config_log {
     enum config_log_level level;
     uint32_t lines_per_s;
-    uint64_t stats_interval_ns; /* 0: none but at stop and on request. */
+    uint64_t stats_interval_ns;  /* 0: none but at stop and on request. */
+    char file[CONFIG_PATH_SIZE]; /* Empty: the way of running says where. */
+    uint64_t file_size_bytes;
+    uint32_t file_count; /* Full ones beside the one that is written to. */
 };
 
 /* One member for each section, one field for each key. */

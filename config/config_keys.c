@@ -274,6 +274,15 @@ static const struct config_key keys[] = {
     {AT(log, stats_interval, stats_interval_ns), .type = CONFIG_TYPE_DURATION, .is_live = LIVE,
      RANGE(1 * SEC, 1 * HR), .zero_word = "off", .fallback = "60s",
      .help = "How often the counters are logged (evt=counters). They also are at stop."},
+    {AT(log, file, file), .type = CONFIG_TYPE_PATH, .is_live = RESTART, .fallback = "",
+     .help =
+         "Write the log to this file; a relative path begins at the folder of relay.ini. Empty:\n"
+         "standard error, and logs\\gsrelayd.log in its own folder for a Windows service."},
+    {AT(log, file_size, file_size_bytes), .type = CONFIG_TYPE_SIZE, .is_live = RESTART,
+     RANGE(16 * KIB, 16 * GIB), .fallback = "10MiB",
+     .help = "A log file of this size is renamed to gsrelayd.log.1, .1 to .2 and so on."},
+    {AT(log, file_count, file_count), .type = CONFIG_TYPE_COUNT, .is_live = RESTART, RANGE(1, 100),
+     .fallback = "5", .help = "How many renamed log files are kept; the oldest is overwritten."},
 };
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))

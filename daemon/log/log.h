@@ -30,8 +30,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 #define LOG_EVENT_BURST      20
 #define LOG_EVENT_RATE_PER_S 5
 
-/* What is wrong with a sink, in words. */
-#define LOG_ERROR_SIZE 512
+/* What is wrong with a sink, in words, with a path of any length. */
+#define LOG_ERROR_SIZE 1536
 
 /* Where lines go. The log owns it and closes it. */
 struct log_sink {
