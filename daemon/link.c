@@ -18,6 +18,26 @@ const struct link_snapshot *link_snapshot_get(const struct link *link)
     return asked == taken ? &link->snapshot : NULL;
 }
 
+void link_pulse_ask(struct link_pulse *pulse)
+{
+    atomic_fetch_add_explicit(&pulse->asked, 1, memory_order_relaxed);
+}
+
+void link_pulse_answer(struct link_pulse *pulse)
+{
+    const unsigned asked = atomic_load_explicit(&pulse->asked, memory_order_relaxed);
+
+    if (asked != atomic_load_explicit(&pulse->answered, memory_order_relaxed)) {
+        atomic_store_explicit(&pulse->answered, asked, memory_order_relaxed);
+    }
+}
+
+bool link_pulse_is_felt(const struct link_pulse *pulse)
+{
+    return atomic_load_explicit(&pulse->asked, memory_order_relaxed) ==
+           atomic_load_explicit(&pulse->answered, memory_order_relaxed);
+}
+
 void link_wake_worker(struct link *link)
 {
     net_udp_wake(link->net);

@@ -16,8 +16,9 @@
  * Two queues, two wakes and a mailbox for counters; nothing else is shared between them. server.c
  * makes the links before either thread starts and frees them after both have ended.
  *
- * Threads: the control thread pushes `commands`, pops `events`, asks for snapshots and calls
- * link_wake_worker(); the worker does the opposite. `stop` is set by the control thread. */
+ * Threads: `pulse` as it says; the control thread pushes `commands`, pops `events`, asks for
+ * snapshots and calls link_wake_worker(); the worker does the opposite. `stop` is set by the
+ * control thread. */
 
 /* What a worker counts, copied as a whole at the end of a turn, so that the ledgers in it add up.
  */
@@ -30,6 +31,12 @@ struct link_snapshot {
     uint64_t taken_ns;        /* Monotonic. */
 };
 
+/* A question whether a thread still turns, which any thread may ask, and its answer. */
+struct link_pulse {
+    atomic_uint asked;
+    atomic_uint answered; /* Set to what was asked, at the end of a turn. */
+};
+
 struct link {
     struct queue *commands;     /* struct command */
     struct queue *events;       /* struct event */
@@ -37,6 +44,7 @@ struct link {
     uint16_t udp_port;          /* The port of all the worker's sockets. */
     atomic_uint snapshot_asked; /* Raised by the control thread. */
     atomic_uint snapshot_taken; /* Set to what was asked when `snapshot` is filled. */
+    struct link_pulse pulse;
     struct link_snapshot
         snapshot;       /* The worker's until taken == asked, then the control thread's. */
     atomic_bool stop;   /* The worker ends after the turn in which it sees this. */
@@ -50,6 +58,12 @@ void link_snapshot_ask(struct link *link);
 
 /* The snapshot asked for, or NULL while the worker has not filled it. */
 const struct link_snapshot *link_snapshot_get(const struct link *link);
+
+/* Asks, answers, and tells whether the last question was answered. The one who asks wakes the
+ * thread as well. */
+void link_pulse_ask(struct link_pulse *pulse);
+void link_pulse_answer(struct link_pulse *pulse);
+bool link_pulse_is_felt(const struct link_pulse *pulse);
 
 /* Makes the worker look at its commands, at a snapshot that was asked for, and at `stop`. */
 void link_wake_worker(struct link *link);

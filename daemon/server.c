@@ -345,6 +345,25 @@ void server_report(struct server *server)
     control_server_report(server->control);
 }
 
+void server_pulse_ask(struct server *server)
+{
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        link_pulse_ask(&server->links[i]->pulse);
+        link_wake_worker(server->links[i]);
+    }
+    control_server_pulse_ask(server->control);
+}
+
+bool server_pulse_is_felt(const struct server *server)
+{
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        if (!link_pulse_is_felt(&server->links[i]->pulse)) {
+            return false;
+        }
+    }
+    return control_server_pulse_is_felt(server->control);
+}
+
 void server_close(struct server *server)
 {
     if (server == NULL) {

@@ -18,8 +18,8 @@
  *
  * Threads: open, run and close from one thread, which becomes the control thread while it runs;
  * workers have threads of their own between open and the end of run. server_stop(), _drain(),
- * _reload(), _reopen_log() and _report() from any thread (never a signal handler), between the
- * return of open and the call of close; they ask and return at once. */
+ * _reload(), _reopen_log(), _report() and _pulse_*() from any thread (never a signal handler),
+ * between the return of open and the call of close; they ask and return at once. */
 
 #define SERVER_ERROR_SIZE 512
 #define SERVER_READY_SIZE 1024
@@ -92,6 +92,11 @@ void server_reopen_log(struct server *server);
 
 /* Asks for the counters to be written to the log now. */
 void server_report(struct server *server);
+
+/* Asks the control thread and every worker for a sign of life, and whether all have given the last
+ * one: it ended a turn since it was asked. For watchdogs; while server_run() has not returned. */
+void server_pulse_ask(struct server *server);
+bool server_pulse_is_felt(const struct server *server);
 
 /* Frees everything. NULL is nothing. */
 void server_close(struct server *server);

@@ -253,6 +253,7 @@ static void turn(struct worker *worker)
     flush(worker, now_ns);
     pass_events(worker);
     answer_snapshot(worker, now_ns);
+    link_pulse_answer(&worker->link.pulse);
     worker->turns++;
     if (core_is_ticking(worker->core) != worker->is_precise) {
         worker->is_precise = !worker->is_precise;

@@ -313,6 +313,7 @@ int control_server_turn(struct control_server *server, uint64_t end_ns)
     if (atomic_exchange(&server->reopen_log, false)) {
         log_reopen(server->log);
     }
+    link_pulse_answer(&server->pulse);
     return RESULT_OK;
 }
 
@@ -343,6 +344,17 @@ void control_server_report(struct control_server *server)
 {
     atomic_store_explicit(&server->report, true, memory_order_release);
     net_tcp_wake(server->net);
+}
+
+void control_server_pulse_ask(struct control_server *server)
+{
+    link_pulse_ask(&server->pulse);
+    net_tcp_wake(server->net);
+}
+
+bool control_server_pulse_is_felt(const struct control_server *server)
+{
+    return link_pulse_is_felt(&server->pulse);
 }
 
 void control_server_wake(void *server)

@@ -28,6 +28,7 @@ struct control_server {
     struct link *const *links;
     uint32_t worker_count;
     struct log *log;
+    struct link_pulse pulse;
     uint32_t rooms_per_worker;
     void (*on_moment)(void *context, enum control_server_moment moment);
     void *context;

@@ -35,11 +35,11 @@ struct life {
     struct server *server;
     struct os_thread *keeper;
     struct os_mutex *mutex;       /* Guards what follows. */
-    struct os_condition *changed; /* One of the next three was set. */
-    bool has_requests;
-    bool is_stopping; /* The server says that it is. */
-    bool is_over;     /* It has ended; the keeper goes. */
-    unsigned early;   /* What was asked for before there was a server. */
+    struct os_condition *changed; /* One of the next two was set. */
+    bool has_news;                /* Requests, or is_stopping. */
+    bool is_over;                 /* The server has ended; the keeper goes. */
+    bool is_stopping;             /* The server says that it is. */
+    unsigned early;               /* What was asked for before there was a server. */
 };
 
 /* --- Waiting --------------------------------------------------------------------------------- */
@@ -50,7 +50,7 @@ static void wake(void *context)
     struct life *life = context;
 
     os_mutex_lock(life->mutex);
-    life->has_requests = true;
+    life->has_news = true;
     os_condition_broadcast(life->changed);
     os_mutex_unlock(life->mutex);
 }
@@ -64,10 +64,10 @@ static struct life_news wait_for_news(struct life *life, uint64_t timeout_ns)
     if (life->is_stopping && timeout_ns > LIFE_STOPPING_MS * MS) {
         timeout_ns = LIFE_STOPPING_MS * MS;
     }
-    if (!life->has_requests && !life->is_over) {
+    if (!life->has_news && !life->is_over) {
         (void)os_condition_wait(life->changed, life->mutex, timeout_ns);
     }
-    life->has_requests = false;
+    life->has_news = false;
     news = (struct life_news){.is_stopping = life->is_stopping, .is_over = life->is_over};
     os_mutex_unlock(life->mutex);
     news.requests = os_requests_take();
@@ -90,6 +90,15 @@ static void tell_stopping(const struct life *life)
     }
 }
 
+static void note_stopping(struct life *life)
+{
+    os_mutex_lock(life->mutex);
+    life->is_stopping = true;
+    life->has_news = true;
+    os_condition_broadcast(life->changed);
+    os_mutex_unlock(life->mutex);
+}
+
 /* On the control thread. */
 static void take_notice(void *context, enum server_notice notice)
 {
@@ -99,11 +108,7 @@ static void take_notice(void *context, enum server_notice notice)
         life->host.notice(life->host.context, notice);
     }
     if (notice == SERVER_NOTICE_STOPPING) {
-        tell_stopping(life);
-        os_mutex_lock(life->mutex);
-        life->is_stopping = true;
-        os_condition_broadcast(life->changed);
-        os_mutex_unlock(life->mutex);
+        note_stopping(life);
     }
 }
 
@@ -134,26 +139,47 @@ static void carry_out(struct life *life, unsigned requests)
         server_drain(life->server);
     }
     if ((requests & OS_REQUEST_STOP) != 0) {
+        note_stopping(life);
         server_stop(life->server, (requests & OS_REQUEST_HURRY) != 0 ? OS_HURRY_MS : UINT32_MAX);
     }
+}
+
+/* Tells the host, when it is time, that everybody is alive, if so. Returns the time until the next
+ * look. */
+static uint64_t feel_pulse(struct life *life, uint64_t *next_ns)
+{
+    const uint64_t now_ns = os_clock_ns();
+
+    if (life->host.alive == NULL || life->host.alive_interval_ns == 0) {
+        return UINT64_MAX;
+    }
+    if (now_ns >= *next_ns) {
+        if (server_pulse_is_felt(life->server)) {
+            life->host.alive(life->host.context);
+        }
+        server_pulse_ask(life->server);
+        *next_ns = now_ns + life->host.alive_interval_ns;
+    }
+    return *next_ns - now_ns;
 }
 
 /* The body of the keeper's thread, from ready to the end of the server. */
 static void keep(void *context)
 {
     struct life *life = context;
+    uint64_t next_pulse_ns = 0;
 
-    carry_out(life, life->early);
+    carry_out(life, life->early | os_requests_take());
     for (;;) {
-        const struct life_news news = wait_for_news(life, UINT64_MAX);
+        const struct life_news news = wait_for_news(life, feel_pulse(life, &next_pulse_ns));
 
         if (news.is_over) {
             return;
         }
-        carry_out(life, news.requests);
         if (news.is_stopping) {
             tell_stopping(life);
         }
+        carry_out(life, news.requests);
     }
 }
 
@@ -270,7 +296,8 @@ static enum exit_code open_server(struct life *life)
     char told[SERVER_ERROR_SIZE] = "";
 
     tell_starting(life, "opening the sockets");
-    for (;;) {
+    life->early = os_requests_take();
+    while ((life->early & OS_REQUEST_STOP) == 0) {
         struct server_failure failure;
         const int result = server_open(&setup, &life->server, &failure);
 
@@ -287,12 +314,10 @@ static enum exit_code open_server(struct life *life)
         }
         tell_starting(life, failure.text);
         life->early |= wait_for_news(life, pause_ns).requests;
-        if ((life->early & OS_REQUEST_STOP) != 0) {
-            return EXIT_CODE_OK;
-        }
         pause_ns =
             pause_ns * 2 < LIFE_STARTING_MS * MS / 2 ? pause_ns * 2 : LIFE_STARTING_MS * MS / 2;
     }
+    return EXIT_CODE_OK;
 }
 
 /* --- The whole ------------------------------------------------------------------------------- */

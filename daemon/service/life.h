@@ -39,7 +39,7 @@ struct life_host {
     void (*notice)(void *context, enum server_notice notice);
     /* It is stopping; called again every LIFE_STOPPING_MS until life_run() returns. */
     void (*stopping)(void *context);
-    /* The control thread and every worker have made a whole turn since the call before. Called
+    /* The control thread and every worker have ended a turn since the call before. Called
      * every alive_interval_ns while that is so, and not while one of them hangs. */
     void (*alive)(void *context);
     uint64_t alive_interval_ns; /* 0: nobody wants to know. */
