@@ -16,9 +16,8 @@
  * workers and the log, and decides nothing itself.
  *
  * Threads: open, run and close from one thread, and control_server_apply() within run's moments.
- * control_server_stop(), _drain(), _reopen_log(), _report(), _pulse_*() and _wake() from any thread between
- * open and close.
- * Memory: all of it is allocated in control_server_open(). */
+ * control_server_stop(), _drain(), _reopen_log(), _report(), _pulse_*() and _wake() from any thread
+ * between open and close. Memory: all of it is allocated in control_server_open(). */
 
 struct control_server;
 
@@ -77,7 +76,8 @@ void control_server_reopen_log(struct control_server *server);
 /* Asks for evt=counters lines now. */
 void control_server_report(struct control_server *server);
 
-/* Asks for a sign of life, and whether the last was given: a turn has ended since it was asked for. */
+/* Asks for a sign of life, and whether the last was given: a turn has ended since it was asked for.
+ */
 void control_server_pulse_ask(struct control_server *server);
 bool control_server_pulse_is_felt(const struct control_server *server);
 

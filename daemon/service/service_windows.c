@@ -2,6 +2,7 @@
 #include "daemon/service/service_windows.h"
 
 #include "daemon/os/os.h"
+#include "daemon/service/service_paths.h"
 
 #include <stdio.h>
 
@@ -191,6 +192,17 @@ enum exit_code service_run_under(const struct service_run *run)
     return service.code;
 }
 
+/* The service manager starts us in system32. A path in relay.ini that does not say from where shall
+ * be found beside it; our own are absolute. */
+static void enter_folder(const char *path)
+{
+    WCHAR wide[OS_PATH_SIZE];
+
+    if (MultiByteToWideChar(CP_UTF8, 0, path, -1, wide, OS_PATH_SIZE) > 0) {
+        (void)SetCurrentDirectoryW(wide);
+    }
+}
+
 enum exit_code service_run_managed(const char *name, const struct options *options)
 {
     static const struct service_manager manager = {
@@ -198,8 +210,14 @@ enum exit_code service_run_managed(const char *name, const struct options *optio
         .register_handler = RegisterServiceCtrlHandlerExW,
         .set_status = SetServiceStatus,
     };
-    const struct service_run run = {.manager = &manager, .name = name, .options = options};
+    struct service_run run = {.manager = &manager, .name = name, .options = options};
+    static struct service_paths paths;
 
+    if (service_paths_find(name, &paths) == RESULT_OK) {
+        run.log_file = paths.log_file;
+        run.last_end_path = paths.last_end;
+        enter_folder(paths.data);
+    }
     return service_run_under(&run);
 }
 
