@@ -12,14 +12,13 @@ package_windows_setup() {
     [ -z "${GSRELAY_SIGN_PKCS12:-}" ] || need_packages osslsigncode
 }
 
-# msi_patch.sql and its kin: @KEY@ is $package_version for VERSION, else what identity() says.
-windows_fill() {
-    windows_script="s|@VERSION@|$package_version|g"
-    for key in PRODUCT PUBLISHER HOLDER YEAR CONTACT SUMMARY HOME_URL RELEASE_URL SERVICE_NAME UPGRADE_CODE \
-        WINGET_ID SCOOP_ID CHOCOLATEY_ID; do
-        windows_script="$windows_script;s|@$key@|$(identity "$key")|g"
+# What a template's @NAMES@ become.
+windows_names() {
+    printf 's|@VERSION@|%s|g' "$package_version"
+    for key in PRODUCT PUBLISHER HOLDER YEAR SUMMARY HOME_URL SERVICE_NAME UPGRADE_CODE WINGET_ID SCOOP_ID \
+        CHOCOLATEY_ID; do
+        printf ';s|@%s@|%s|g' "$key" "$(identity "$key")"
     done
-    sed "$windows_script;${2:-}" "$1"
 }
 
 windows_lines() {
@@ -112,7 +111,7 @@ windows_files() {
     mkdir -p "$work/files/docs"
     windows_programs
     windows_lines <"$tree/LICENSE" >"$work/files/LICENSE.txt"
-    windows_fill "$tree/packaging/windows/README.txt.in" | windows_lines >"$work/files/README.txt"
+    sed "$names" "$tree/packaging/windows/README.txt.in" | windows_lines >"$work/files/README.txt"
     windows_notices >"$work/notices" || exit 1
     windows_lines <"$work/notices" >"$work/files/THIRD-PARTY-NOTICES.txt"
     for page in docs/OPERATIONS docs/CONFIGURATION docs/PROTOCOL CHANGELOG; do
@@ -152,7 +151,7 @@ windows_msi() {
         cat "$work/wixl.log" >&2
         die "wixl drops what it does not know with a word only; here it had words, see above."
     fi
-    windows_fill "$tree/packaging/windows/msi_patch.sql" | grep -v '^--' >"$work/patch.sql"
+    sed "$names" "$tree/packaging/windows/msi_patch.sql" | grep -v '^--' >"$work/patch.sql"
     xargs -d '\n' msibuild "$msi" -q <"$work/patch.sql" || die "msibuild refused a line of msi_patch.sql."
     created=$(TZ=UTC date --date="@$SOURCE_DATE_EPOCH" '+%Y/%m/%d %H:%M:%S')
     {
@@ -166,16 +165,57 @@ windows_msi() {
     mv "$msi" "$out/$windows_name.msi"
 }
 
+windows_setup() {
+    setup=$out/$windows_name-setup.exe
+    set -- -DPRODUCT="$(identity PRODUCT)" -DPUBLISHER="$(identity PUBLISHER)" -DHOLDER="$(identity HOLDER)" \
+        -DYEAR="$(identity YEAR)" -DHOMEURL="$(identity HOME_URL)" -DVERSION="$package_version" \
+        -DFILES="$work/files" -DOUTPUT="$setup"
+    makensis -V2 -WX -NOCD "$@" "$tree/packaging/windows/setup.nsi" </dev/null >"$work/nsis.log" 2>&1 || {
+        cat "$work/nsis.log" >&2
+        die "makensis could not make the setup program; see above."
+    }
+    windows_sign "$setup"
+}
+
+windows_sum() {
+    sha256sum "$out/$windows_name$1" | cut -d' ' -f1
+}
+
+# What package managers read; a template's name is filled in like its text.
+windows_manifests() {
+    sums="s|@NAME@|$windows_name|g;s|@URL@|$(identity RELEASE_URL)/v$package_version|g"
+    sums="$sums;s|@DATE@|$(TZ=UTC date --date="@$SOURCE_DATE_EPOCH" +%F)|;s|@PRODUCT_CODE@|$product_code|"
+    for kind in "msi .msi" "zip .zip" "setup -setup.exe"; do
+        sum=$(windows_sum "${kind#* }")
+        upper=$(printf '%s' "$sum ${kind%% *}" | tr '[:lower:]' '[:upper:]')
+        sums="$sums;s|@sha_${kind%% *}@|$sum|;s|@SHA_${upper#* }@|${upper% *}|"
+    done
+    for manager in winget scoop chocolatey; do
+        (cd "$tree/packaging/windows/$manager" && find . -type f -name '*.in') | LC_ALL=C sort >"$work/templates"
+        while read -r template; do
+            target=$(echo "${template#./}" | sed "$names")
+            mkdir -p "$(dirname "$out/$manager/$target")"
+            sed "$names;$sums" "$tree/packaging/windows/$manager/$template" >"$out/$manager/${target%.in}"
+        done <"$work/templates"
+    done
+    if grep -rn '@[A-Za-z_]*@' "$out/winget" "$out/scoop" "$out/chocolatey" >&2; then
+        die "A template has a name that nothing fills in."
+    fi
+}
+
 package_windows_make() {
     tree=$1
     out=$2
     work=$out.work
     windows_name=$(identity PRODUCT)-$package_version-windows-x64
+    names=$(windows_names)
     rm -rf "$work"
     mkdir -p "$work/files" "$out"
     windows_files
     windows_zip
     windows_msi
+    windows_setup
+    windows_manifests
     rm -rf "$work"
 }
 
