@@ -63,12 +63,13 @@ package_copy_tree() {
     fi | tar --create --null --files-from=- | tar --extract --directory "$1"
 }
 
-# Builds a target again, from a copy of the tree in another folder, and compares every file.
+# Builds a target again, from a copy of the tree in another folder, in another time zone and with another
+# umask, and compares every file.
 package_check_twice() {
     twice=$package_out.twice
     rm -rf "$twice"
-    package_copy_tree "$twice/a copy of the tree"
-    "package_$1_make" "$twice/a copy of the tree" "$twice/$1"
+    package_copy_tree "$twice/tree"
+    (umask 077 && export TZ=Asia/Seoul && "package_$1_make" "$twice/tree" "$twice/$1")
     (cd "$package_out.$1" && find . -type f | sort) >"$twice/names"
     while read -r name; do
         check "${name#./} is the same from another folder" cmp "$package_out.$1/$name" "$twice/$1/$name"

@@ -126,6 +126,7 @@ windows_zip() {
     mkdir -p "$work/zip"
     cp -Rp "$work/files" "$work/zip/$windows_name"
     windows_lines <"$tree/config/relay.ini" >"$work/zip/$windows_name/relay.ini"
+    chmod -R u=rwX,go=rX "$work/zip"
     find "$work/zip" -exec touch --date="@$SOURCE_DATE_EPOCH" {} +
     (cd "$work/zip" && find "$windows_name" -type f | LC_ALL=C sort | TZ=UTC zip -q -X -9 -@ "$out/$windows_name.zip")
 }
