@@ -38,6 +38,35 @@ bool link_pulse_is_felt(const struct link_pulse *pulse)
            atomic_load_explicit(&pulse->answered, memory_order_relaxed);
 }
 
+bool link_limits_give(struct link *link, const struct relay_limits *limits)
+{
+    const unsigned given = atomic_load_explicit(&link->limits_given, memory_order_relaxed);
+
+    if (given != atomic_load_explicit(&link->limits_taken, memory_order_acquire)) {
+        return false;
+    }
+    link->limits = *limits;
+    atomic_store_explicit(&link->limits_given, given + 1, memory_order_release);
+    link_wake_worker(link);
+    return true;
+}
+
+const struct relay_limits *link_limits_get(const struct link *link)
+{
+    const unsigned given = atomic_load_explicit(&link->limits_given, memory_order_acquire);
+
+    return given == atomic_load_explicit(&link->limits_taken, memory_order_relaxed) ? NULL
+                                                                                    : &link->limits;
+}
+
+void link_limits_took(struct link *link)
+{
+    const unsigned given = atomic_load_explicit(&link->limits_given, memory_order_relaxed);
+
+    atomic_store_explicit(&link->limits_taken, given, memory_order_release);
+    link->wake_control(link->wake_context);
+}
+
 void link_wake_worker(struct link *link)
 {
     net_udp_wake(link->net);

@@ -2,6 +2,7 @@
 #ifndef GSRELAY_DAEMON_LINK_H
 #define GSRELAY_DAEMON_LINK_H
 
+#include "daemon/core/core.h"
 #include "daemon/core/counters.h"
 #include "daemon/core/message.h"
 #include "daemon/net/net_udp.h"
@@ -13,12 +14,13 @@
 
 /* link.h - what ties one worker to the control thread.
  *
- * Two queues, two wakes and a mailbox for counters; nothing else is shared between them. server.c
- * makes the links before either thread starts and frees them after both have ended.
+ * Two queues, two wakes, a mailbox for counters and one for new limits; nothing else is shared
+ * between them. server.c makes the links before either thread starts and frees them after both have
+ * ended.
  *
  * Threads: `pulse` as it says; the control thread pushes `commands`, pops `events`, asks for
- * snapshots and calls link_wake_worker(); the worker does the opposite. `stop` is set by the
- * control thread. */
+ * snapshots, gives limits and calls link_wake_worker(); the worker does the opposite. `stop` is set
+ * by the control thread. */
 
 /* What a worker counts, copied as a whole at the end of a turn, so that the ledgers in it add up.
  */
@@ -46,9 +48,12 @@ struct link {
     atomic_uint snapshot_taken; /* Set to what was asked when `snapshot` is filled. */
     struct link_pulse pulse;
     struct link_snapshot
-        snapshot;       /* The worker's until taken == asked, then the control thread's. */
-    atomic_bool stop;   /* The worker ends after the turn in which it sees this. */
-    atomic_int failure; /* A negative enum result: the worker cannot go on and has ended. */
+        snapshot;               /* The worker's until taken == asked, then the control thread's. */
+    atomic_uint limits_given;   /* Raised by the control thread when `limits` is filled. */
+    atomic_uint limits_taken;   /* Set to what was given when the worker has them. */
+    struct relay_limits limits; /* The control thread's while taken == given, then the worker's. */
+    atomic_bool stop;           /* The worker ends after the turn in which it sees this. */
+    atomic_int failure;         /* A negative enum result: the worker cannot go on and has ended. */
     void (*wake_control)(void *context);
     void *wake_context;
 };
@@ -65,7 +70,16 @@ void link_pulse_ask(struct link_pulse *pulse);
 void link_pulse_answer(struct link_pulse *pulse);
 bool link_pulse_is_felt(const struct link_pulse *pulse);
 
-/* Makes the worker look at its commands, at a snapshot that was asked for, and at `stop`. */
+/* Hands new limits to the worker and wakes it. False while it has not taken those before; it wakes
+ * the control thread when it does. */
+bool link_limits_give(struct link *link, const struct relay_limits *limits);
+
+/* For the worker: new limits, or NULL; valid until link_limits_took(). */
+const struct relay_limits *link_limits_get(const struct link *link);
+void link_limits_took(struct link *link);
+
+/* Makes the worker look at its commands, at new limits, at a snapshot that was asked for, and at
+ * `stop`. */
 void link_wake_worker(struct link *link);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "daemon/control/control_server.h"
 #include "daemon/os/os.h"
+#include "daemon/reload.h"
 #include "daemon/worker.h"
 #include "daemon/worker_settings.h"
 
@@ -23,6 +24,13 @@ struct server {
     struct os_thread *threads[WORKERS_MAX];
     struct addr udp_addresses[WORKERS_MAX][CONFIG_LISTEN_MAX];
     struct control_server *control;
+    struct reload *reload;        /* NULL: there is nothing to read from. */
+    struct relay_config in_force; /* What a reload leads to; the control thread's. */
+    struct relay_limits limits;   /* Of every worker, made of that. */
+    bool is_owed[WORKERS_MAX];    /* The worker still has the limits before. */
+    bool is_draining;
+    void (*notify)(void *context, enum server_notice notice);
+    void *notify_context;
 };
 
 static int fail(struct server_failure *failure, int result, enum exit_code exit_code,
@@ -125,19 +133,17 @@ static void log_granted(struct log *log, const struct net_udp *net, unsigned wor
 static int open_worker(struct server *server, const struct relay_config *config, unsigned index,
                        struct server_failure *failure)
 {
-    struct relay_limits limits;
     struct net_failure net_failure;
     struct net_udp *net;
     uint8_t seed[32];
     int result;
 
-    worker_settings_limits(config, &limits);
     result = worker_settings_open_udp(config, index, &net, &net_failure);
     if (result != RESULT_OK) {
         return fail_open(failure, &net_failure, "udp.port");
     }
     os_random_fill(seed, sizeof(seed));
-    result = worker_create(&limits, net, seed, os_clock_ns(), &server->workers[index]);
+    result = worker_create(&server->limits, net, seed, os_clock_ns(), &server->workers[index]);
     sodium_memzero(seed, sizeof(seed));
     if (result != RESULT_OK) {
         net_udp_close(net);
@@ -153,21 +159,133 @@ static int open_worker(struct server *server, const struct relay_config *config,
     return RESULT_OK;
 }
 
+/* --- Reload, drain, and what they change while we serve --------------------------------------- */
+
+static void notify(const struct server *server, enum server_notice notice)
+{
+    if (server->notify != NULL) {
+        server->notify(server->notify_context, notice);
+    }
+}
+
+/* A worker that has not taken the limits before yet wakes us when it has. */
+static void give_limits(struct server *server)
+{
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        if (server->is_owed[i] && link_limits_give(server->links[i], &server->limits)) {
+            server->is_owed[i] = false;
+        }
+    }
+}
+
+static void change_limits(struct server *server)
+{
+    worker_settings_limits(&server->in_force, &server->limits);
+    if (server->is_draining) {
+        /* Nobody can come to an empty room but who just left it; the drain does not wait for it. */
+        server->limits.room_empty_ttl_ns = 0;
+    }
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        server->is_owed[i] = true;
+    }
+    give_limits(server);
+}
+
+static void apply(struct server *server, const struct reload_news *news)
+{
+    const struct config_log before = server->in_force.log;
+    const struct config_log *log = &news->config.values.log;
+
+    server->in_force = news->config.values;
+    change_limits(server);
+    control_server_apply(server->control, &server->in_force,
+                         news->has_secrets ? &news->secrets : NULL);
+    if (log->level != before.level || log->lines_per_s != before.lines_per_s) {
+        log_limits_set(server->log, (enum log_level)log->level, log->lines_per_s);
+    }
+}
+
+static void take_reload(struct server *server)
+{
+    const struct reload_news *news;
+
+    if (reload_has_begun(server->reload)) {
+        (void)log_begin(server->log, LOG_EVENT_RELOADING);
+        log_end(server->log);
+        notify(server, SERVER_NOTICE_RELOADING);
+    }
+    news = reload_news(server->reload);
+    if (news == NULL) {
+        return;
+    }
+    if (news->result == RESULT_OK) {
+        apply(server, news);
+    }
+    reload_log(server->log, news);
+    notify(server,
+           news->result == RESULT_OK ? SERVER_NOTICE_RELOADED : SERVER_NOTICE_RELOAD_REFUSED);
+    reload_done(server->reload);
+}
+
+/* On the control thread. */
+static void take_moment(void *context, enum control_server_moment moment)
+{
+    struct server *server = context;
+
+    switch (moment) {
+    case CONTROL_SERVER_TURN:
+        give_limits(server);
+        if (server->reload != NULL) {
+            take_reload(server);
+        }
+        break;
+    case CONTROL_SERVER_DRAINING:
+        server->is_draining = true;
+        change_limits(server);
+        notify(server, SERVER_NOTICE_DRAINING);
+        break;
+    case CONTROL_SERVER_STOPPING:
+        notify(server, SERVER_NOTICE_STOPPING);
+        break;
+    }
+}
+
+static int open_reload(struct server *server, const struct server_setup *setup,
+                       struct server_failure *failure)
+{
+    const struct reload_options options = {
+        .options = setup->options,
+        .in_force = setup->config,
+        .load = configure_all,
+        .wake = control_server_wake,
+        .wake_context = server->control,
+    };
+
+    if (setup->options != NULL && reload_create(&options, &server->reload) != RESULT_OK) {
+        server->reload = NULL;
+        return fail(failure, RESULT_NO_MEMORY, EXIT_CODE_RESOURCES,
+                    "the system has no memory or no thread for reading settings again");
+    }
+    return RESULT_OK;
+}
+
+/* --- Open ------------------------------------------------------------------------------------ */
+
 static int open_control(struct server *server, const struct relay_config *config,
                         const struct secret_file *secrets, struct server_failure *failure)
 {
-    struct relay_limits limits;
-    struct control_server_options options = {
+    const struct control_server_options options = {
         .config = config,
         .secrets = secrets,
         .links = server->links,
         .worker_count = server->worker_count,
+        .rooms_per_worker = server->limits.rooms_max,
         .log = server->log,
+        .on_moment = take_moment,
+        .context = server,
     };
     struct net_failure net_failure;
 
-    worker_settings_limits(config, &limits);
-    options.rooms_per_worker = limits.rooms_max;
     if (control_server_open(&options, &server->control, &net_failure) != RESULT_OK) {
         return fail_open(failure, &net_failure, "control.port");
     }
@@ -209,9 +327,10 @@ static int raise_handles(const struct relay_config *config, struct server_failur
     return RESULT_OK;
 }
 
-static int open_all(struct server *server, const struct relay_config *config,
-                    const struct secret_file *secrets, struct server_failure *failure)
+static int open_all(struct server *server, const struct server_setup *setup,
+                    struct server_failure *failure)
 {
+    const struct relay_config *config = &setup->config->values;
     int result = server_check(config, failure);
 
     if (result == RESULT_OK) {
@@ -221,7 +340,10 @@ static int open_all(struct server *server, const struct relay_config *config,
         result = open_worker(server, config, i, failure);
     }
     if (result == RESULT_OK) {
-        result = open_control(server, config, secrets, failure);
+        result = open_control(server, config, setup->secrets, failure);
+    }
+    if (result == RESULT_OK) {
+        result = open_reload(server, setup, failure);
     }
     if (result == RESULT_OK) {
         result = start_workers(server, failure);
@@ -244,7 +366,11 @@ int server_open(const struct server_setup *setup, struct server **out,
     server->log = setup->log;
     server->worker_count = config->udp.workers;
     server->listen_count = config->server.listen_count;
-    result = open_all(server, config, setup->secrets, failure);
+    server->in_force = *config;
+    worker_settings_limits(config, &server->limits);
+    server->notify = setup->notify;
+    server->notify_context = setup->notify_context;
+    result = open_all(server, setup, failure);
     if (result != RESULT_OK) {
         server_close(server);
         return result;
@@ -327,17 +453,19 @@ void server_stop(struct server *server, uint32_t within_ms)
 
 void server_drain(struct server *server)
 {
-    control_server_stop(server->control, UINT32_MAX);
+    control_server_drain(server->control);
 }
 
 void server_reload(struct server *server)
 {
-    (void)server;
+    if (server->reload != NULL) {
+        reload_ask(server->reload);
+    }
 }
 
 void server_reopen_log(struct server *server)
 {
-    (void)server;
+    control_server_reopen_log(server->control);
 }
 
 void server_report(struct server *server)
@@ -370,6 +498,7 @@ void server_close(struct server *server)
         return;
     }
     stop_workers(server);
+    reload_destroy(server->reload); /* It wakes the control thread. */
     control_server_close(server->control);
     for (unsigned i = 0; i < server->worker_count; i++) {
         worker_destroy(server->workers[i]);

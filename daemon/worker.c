@@ -112,6 +112,16 @@ static void pass_events(struct worker *worker)
     }
 }
 
+static void take_limits(struct worker *worker)
+{
+    const struct relay_limits *limits = link_limits_get(&worker->link);
+
+    if (limits != NULL) {
+        core_set_limits(worker->core, limits);
+        link_limits_took(&worker->link);
+    }
+}
+
 static void take_commands(struct worker *worker, uint64_t now_ns)
 {
     for (unsigned taken = 0; taken < COMMANDS_PER_TURN; taken++) {
@@ -247,6 +257,7 @@ static void turn(struct worker *worker)
 
     worker->is_blocked = false;
     worker->has_more_commands = false;
+    take_limits(worker);
     take_commands(worker, now_ns);
     receive(worker, now_ns);
     core_run_timers(worker->core, now_ns);

@@ -30,6 +30,7 @@
       "a mistake in the configuration or the secrets; file, line, text")                           \
     X(CONFIG_WARNING, config_warning, WARN, OURS,                                                  \
       "something odd in the configuration; file, line, text")                                      \
+    X(RELOADING, reloading, INFO, OURS, "the settings are being read again")                       \
     X(RELOADED, reloaded, INFO, OURS, "a new configuration is in use; file, changed")              \
     X(RELOAD_REFUSED, reload_refused, ERROR, OURS,                                                 \
       "the new configuration has mistakes, the old one goes on; file, errors")                     \

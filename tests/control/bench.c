@@ -72,6 +72,29 @@ static void fill_random(void *context, void *out, size_t size)
     }
 }
 
+/* Makes the control with quite other limits and then sets the right ones, so that every test of the
+ * control channel is also one of a reload: whatever sizes nothing must act as soon as it is set. */
+static struct control *make_control(void *memory, const struct control_limits *limits,
+                                    const struct control_random *random)
+{
+    struct control_limits other;
+
+    memset(&other, 1, sizeof(other));
+    other.connections_max = limits->connections_max;
+    other.preauth_max = limits->preauth_max;
+    other.sessions_max = limits->sessions_max;
+    other.rooms_max = limits->rooms_max;
+    other.rooms_per_worker_max = limits->rooms_per_worker_max;
+    other.frame_max_bytes = limits->frame_max_bytes;
+    other.out_buffer_bytes = limits->out_buffer_bytes;
+    other.frame_buffers = limits->frame_buffers;
+    other.out_buffers = limits->out_buffers;
+    other.worker_count = limits->worker_count;
+    struct control *control = control_init(memory, &other, random);
+    control_set_limits(control, limits);
+    return control;
+}
+
 struct bench *bench_open(const struct control_limits *limits)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
@@ -87,7 +110,7 @@ struct bench *bench_open(const struct control_limits *limits)
     bench->memory = calloc(1, size);
     assert_non_null(bench->memory);
     struct control_random random = {fill_random, bench};
-    bench->control = control_init(bench->memory, limits, &random);
+    bench->control = make_control(bench->memory, limits, &random);
     control_set_wall(bench->control, 1700000000);
     return bench;
 }

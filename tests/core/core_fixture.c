@@ -51,6 +51,27 @@ struct relay_limits fixture_limits(void)
     };
 }
 
+/* Makes the core with quite other limits and then sets the right ones, so that every test of the
+ * core is also one of a reload: whatever sizes nothing must act as soon as it is set. */
+static struct core *make_core(struct fixture *fixture, const struct relay_limits *limits,
+                              const uint8_t seed[32])
+{
+    struct relay_limits other;
+    struct core *core;
+
+    memset(&other, 1, sizeof(other));
+    other.slots_max = limits->slots_max;
+    other.rooms_max = limits->rooms_max;
+    other.members_per_room_max = limits->members_per_room_max;
+    other.streams_per_member = limits->streams_per_member;
+    other.max_datagram = limits->max_datagram;
+    other.cells_max = limits->cells_max;
+    other.rebind = limits->rebind == REBIND_NEVER ? REBIND_ANY : REBIND_NEVER;
+    core = core_init(fixture->memory, &other, seed, fixture->now_ns);
+    core_set_limits(core, limits);
+    return core;
+}
+
 /* Memory is zeroed; limits have the size that it was taken for. */
 static void start(struct fixture *fixture, const struct relay_limits *limits)
 {
@@ -64,7 +85,7 @@ static void start(struct fixture *fixture, const struct relay_limits *limits)
     fixture->result = OUTPUT_SENT;
     fixture->sent_count = 0;
     fixture->event_count = 0;
-    fixture->core = core_init(fixture->memory, limits, seed, fixture->now_ns);
+    fixture->core = make_core(fixture, limits, seed);
 }
 
 void fixture_open(struct fixture *fixture, const struct relay_limits *limits)
