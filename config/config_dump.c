@@ -177,7 +177,19 @@ static void print_help(const struct output *output, const char *before, const ch
     }
 }
 
-void config_dump_defaults(config_write *write, void *context)
+static const char *find_assignment(const struct config_assignment *set, size_t count,
+                                   const struct config_key *key)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(set[i].section, key->section) == 0 && strcmp(set[i].name, key->name) == 0) {
+            return set[i].value;
+        }
+    }
+    return NULL;
+}
+
+void config_dump_template(const struct config_assignment *set, size_t count, config_write *write,
+                          void *context)
 {
     const struct output output = {.write = write, .context = context};
     char range[CONFIG_RANGE_TEXT_SIZE];
@@ -185,6 +197,7 @@ void config_dump_defaults(config_write *write, void *context)
     write(context, template_head, sizeof(template_head) - 1);
     for (size_t i = 0; i < config_key_count(); i++) {
         const struct config_key *key = config_key_at(i);
+        const char *value = find_assignment(set, count, key);
 
         if (begins_section(i)) {
             print(&output, "\n# %s\n[%s]\n", config_section_title(key->section), key->section);
@@ -194,7 +207,15 @@ void config_dump_defaults(config_write *write, void *context)
         print_help(&output, "# ", key->help);
         print(&output, "# Allowed: %s.%s\n", range, key->is_live ? "" : " Needs a restart.");
         print_entry(&output, ";", key, key->fallback);
+        if (value != NULL) {
+            print_entry(&output, "", key, value);
+        }
     }
+}
+
+void config_dump_defaults(config_write *write, void *context)
+{
+    config_dump_template(NULL, 0, write, context);
 }
 
 /* Writes text into a cell of a table: a line break becomes a space. */

@@ -15,6 +15,17 @@ void config_dump(const struct config *config, config_write *write, void *context
 /* --dump-defaults: the commented template, which is also the relay.ini that is shipped. */
 void config_dump_defaults(config_write *write, void *context);
 
+/* A key that a template sets, as one would write it. */
+struct config_assignment {
+    const char *section;
+    const char *name;
+    const char *value;
+};
+
+/* The same template with some keys set, each below its default. */
+void config_dump_template(const struct config_assignment *set, size_t count, config_write *write,
+                          void *context);
+
 /* The reference that is docs/CONFIGURATION.md: a Markdown table for each section. */
 void config_dump_reference(config_write *write, void *context);
 

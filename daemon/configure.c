@@ -5,7 +5,9 @@
 #include "daemon/os/os.h"
 #include "daemon/server.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -146,4 +148,20 @@ int configure_all(const struct options *options, struct config *out,
         return RESULT_INVALID;
     }
     return RESULT_OK;
+}
+
+void configure_new_secret(char line_out[SECRET_LINE_SIZE])
+{
+    uint8_t bytes[SECRET_SIZE];
+    char key_id[SECRET_KEY_ID_SIZE];
+    int result;
+
+    /* Seconds since 1970 in hexadecimal: secrets are replaced by adding a newer one. */
+    (void)snprintf(key_id, sizeof(key_id), "k%lx",
+                   (unsigned long)(os_wall_ms() / 1000 & UINT32_MAX));
+    os_random_fill(bytes, sizeof(bytes));
+    result = secret_line_print(key_id, bytes, line_out);
+    sodium_memzero(bytes, sizeof(bytes));
+    assert(result == RESULT_OK); /* It is a key id. */
+    (void)result;
 }

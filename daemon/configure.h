@@ -31,4 +31,7 @@ GSRELAY_CHECKED int configure_all(const struct options *options, struct config *
                                   struct secret_file *secrets_out,
                                   struct config_report reports_out[CONFIGURE_REPORTS]);
 
+/* The line of a fresh secret for auth.secret_file, with its line end. To be wiped. */
+void configure_new_secret(char line_out[SECRET_LINE_SIZE]);
+
 #endif

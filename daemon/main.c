@@ -30,19 +30,10 @@ static int end_answer(void)
 
 static int print_key(void)
 {
-    uint8_t bytes[SECRET_SIZE];
-    char key_id[SECRET_KEY_ID_SIZE];
     char line[SECRET_LINE_SIZE];
 
-    /* Seconds since 1970 in hexadecimal: secrets are replaced by adding a newer one. */
-    (void)snprintf(key_id, sizeof(key_id), "k%lx",
-                   (unsigned long)(os_wall_ms() / 1000 & UINT32_MAX));
-    os_random_fill(bytes, sizeof(bytes));
-    if (secret_line_print(key_id, bytes, line) != RESULT_OK) {
-        return EXIT_CODE_FAILURE;
-    }
+    configure_new_secret(line);
     (void)fputs(line, stdout);
-    sodium_memzero(bytes, sizeof(bytes));
     sodium_memzero(line, sizeof(line));
     return end_answer();
 }

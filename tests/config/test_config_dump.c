@@ -43,6 +43,27 @@ static void assert_lines_fit(const char *text, size_t width)
     }
 }
 
+static void template__with_keys_set__reads_back_to_those_and_the_defaults(void **state)
+{
+    static const struct config_assignment set[] = {{"server", "listen", "0.0.0.0, ::"},
+                                                   {"auth", "mode", "ticket"},
+                                                   {"auth", "secret_file", "C:\\a ;b\\s.ini"}};
+    static const char *const settings[] = {"server.listen=0.0.0.0, ::", "auth.mode=ticket",
+                                           "auth.secret_file=C:\\a ;b\\s.ini", NULL};
+    static struct config expected;
+    size_t changed[CONFIG_KEYS_MAX];
+
+    (void)state;
+    memset(&dumped, 0, sizeof(dumped));
+    config_dump_template(set, sizeof(set) / sizeof(set[0]), memory_write, &dumped);
+    assert_true(has_text("\n;mode = open\nmode = ticket\n"));
+    assert_true(has_text("\nsecret_file = \"C:\\a ;b\\s.ini\"\n"));
+    assert_int_equal(load_with(NULL, NULL, settings), 0);
+    expected = fixture_config;
+    assert_int_equal(load_text(dumped.bytes), 0);
+    assert_int_equal(config_changed(&expected.values, &fixture_config.values, changed), 0);
+}
+
 /* Whatever was configured, a dump is read back to the same values, and dumping those gives the
  * same lines but for where they come from. */
 static void dump__read_back__gives_equal_values(void **state)
@@ -257,6 +278,7 @@ static void reference__every_key__has_one_row_of_five_cells(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(template__with_keys_set__reads_back_to_those_and_the_defaults),
         cmocka_unit_test(dump__read_back__gives_equal_values),
         cmocka_unit_test(dump__sources__stand_above_the_values),
         cmocka_unit_test(dump__a_value_that_no_line_holds__is_marked),
