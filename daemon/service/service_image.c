@@ -66,7 +66,7 @@ static const char *bare_program(const char *text, char out[OS_PATH_SIZE])
     return NULL;
 }
 
-static bool is_our_program(const char *path)
+bool service_image_is_ours(const char *path)
 {
     const char *name = path;
     size_t size;
@@ -88,7 +88,7 @@ int service_image_read(const char *text, struct service_image *out)
     const char *at = text[0] == '"' ? next_word(text, image.program, sizeof(image.program))
                                     : bare_program(text, image.program);
 
-    if (at == NULL || !is_our_program(image.program)) {
+    if (at == NULL || !service_image_is_ours(image.program)) {
         return RESULT_INVALID;
     }
     at = next_word(at, word, sizeof(word));

@@ -6,6 +6,8 @@
 #include "daemon/service/service_paths.h"
 #include "proto/result.h"
 
+#include <stdbool.h>
+
 /* service_image.h - the command line that the Windows service manager keeps and starts:
  *
  *     "C:\...\gsrelayd.exe" service run --name NAME --config "C:\...\relay.ini"
@@ -28,8 +30,11 @@ struct service_image {
 GSRELAY_CHECKED int service_image_print(const struct service_image *image,
                                         char out[SERVICE_IMAGE_SIZE]);
 
-/* RESULT_INVALID: this is not the command line of a service of ours. It is when a program called
- * gsrelayd*.exe is told "service run", quoted or not. */
+/* Whether a program, by its path, is called gsrelayd*.exe. */
+bool service_image_is_ours(const char *program);
+
+/* RESULT_INVALID: this is not the command line of a service of ours. It is when one of our
+ * programs is told "service run", quoted or not. */
 GSRELAY_CHECKED int service_image_read(const char *text, struct service_image *out);
 
 #endif
