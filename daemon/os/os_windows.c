@@ -246,10 +246,27 @@ int os_path_program_dir(char *out, size_t size)
     return os_narrow(path, length, out, size) < 0 ? -1 : 0;
 }
 
+/* Where Windows takes the variable ProgramData from. The variable itself is not asked: a user can
+ * set it to another folder, also for what he then runs as administrator, and Wine gives services
+ * another one. */
+static int read_program_data(char *out, size_t size)
+{
+    wchar_t path[OS_PATH_SIZE];
+    DWORD bytes = sizeof(path);
+
+    if (RegGetValueW(HKEY_LOCAL_MACHINE,
+                     L"SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList",
+                     L"ProgramData", RRF_RT_REG_SZ, NULL, path, &bytes) != ERROR_SUCCESS) {
+        return -1;
+    }
+    return os_narrow(path, wcslen(path), out, size);
+}
+
 int os_path_config_dir(char *out, size_t size)
 {
     static const char tail[] = "\\gsrelay";
-    int length = os_env_get("ProgramData", out, size);
+    const int length = read_program_data(out, size);
+
     if (length <= 0 || (size_t)length + sizeof(tail) > size) {
         return -1;
     }

@@ -45,6 +45,9 @@ struct scm_calls {
     (HANDLE file, SE_OBJECT_TYPE type, SECURITY_INFORMATION information, PSID owner, PSID group,
      PACL access, PACL audit);
 
+    /* os_path_config_dir(). */
+    int (*config_dir)(char *out, size_t size);
+
     /* Where the event sources are registered. */
     HKEY registry;
     LSTATUS(WINAPI *registry_create)

@@ -47,13 +47,16 @@ static DWORD wait_while(const struct service_task *task, DWORD leaving, SERVICE_
     }
 }
 
-/* Waits for the end of a stop; also the end of a start, which takes no control. */
-static int stop_and_wait(const struct service_task *task, SERVICE_STATUS_PROCESS *status)
+/* Asks for the stop. A service that starts takes no control before it says so. */
+static DWORD ask_to_stop(const struct service_task *task, SERVICE_STATUS_PROCESS *status)
 {
-    const char *name = task->command->name;
     SERVICE_STATUS answer;
-    DWORD error = wait_while(task, SERVICE_START_PENDING, status);
+    DWORD error = ERROR_SUCCESS;
 
+    if (status->dwCurrentState == SERVICE_START_PENDING &&
+        (status->dwControlsAccepted & SERVICE_ACCEPT_STOP) == 0) {
+        error = wait_while(task, SERVICE_START_PENDING, status);
+    }
     if (error == ERROR_SUCCESS && status->dwCurrentState != SERVICE_STOPPED &&
         status->dwCurrentState != SERVICE_STOP_PENDING &&
         !task->scm->control(task->service, SERVICE_CONTROL_STOP, &answer)) {
@@ -62,9 +65,18 @@ static int stop_and_wait(const struct service_task *task, SERVICE_STATUS_PROCESS
             error = ERROR_SUCCESS; /* It is stopping by itself. */
         }
     }
+    return error;
+}
+
+static int stop_and_wait(const struct service_task *task, SERVICE_STATUS_PROCESS *status)
+{
+    const char *name = task->command->name;
+    DWORD error = ask_to_stop(task, status);
+
     /* Until the control has come through, the state may still be the old one. */
-    if (error == ERROR_SUCCESS && status->dwCurrentState == SERVICE_RUNNING) {
-        error = wait_while(task, SERVICE_RUNNING, status);
+    if (error == ERROR_SUCCESS && status->dwCurrentState != SERVICE_STOPPED &&
+        status->dwCurrentState != SERVICE_STOP_PENDING) {
+        error = wait_while(task, status->dwCurrentState, status);
     }
     if (error == ERROR_SUCCESS) {
         error = wait_while(task, SERVICE_STOP_PENDING, status);
@@ -74,7 +86,7 @@ static int stop_and_wait(const struct service_task *task, SERVICE_STATUS_PROCESS
     }
     if (status->dwCurrentState != SERVICE_STOPPED) {
         return service_task_refuse(task, EXIT_CODE_FAILURE,
-                                   "the service %s was stopped and is %s again", name,
+                                   "the service %s was told to stop and is %s", name,
                                    state_name(status->dwCurrentState));
     }
     return EXIT_CODE_OK;

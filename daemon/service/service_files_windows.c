@@ -302,7 +302,7 @@ static int make_base(const struct service_task *task, bool is_first)
 {
     char base[OS_PATH_SIZE];
 
-    if (os_path_config_dir(base, sizeof(base)) != 0) {
+    if (task->scm->config_dir(base, sizeof(base)) != 0) {
         return service_task_refuse(task, EXIT_CODE_FAILURE, "ProgramData is not known");
     }
     if (strcmp(base, task->paths.data) == 0) {

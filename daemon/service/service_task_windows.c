@@ -107,6 +107,7 @@ static int read_service(struct service_task *task)
     const char *name = task->command->name;
     DWORD needed;
 
+    text[0] = '\0';
     if (!task->scm->query(task->service, &answer.config, sizeof(answer), &needed)) {
         (void)service_task_fail(task, GetLastError(), "the settings of the service %s are not told",
                                 name);
@@ -118,9 +119,8 @@ static int read_service(struct service_task *task)
     if (length == 0 || length > SERVICE_IMAGE_SIZE ||
         os_narrow(image, length - 1, text, sizeof(text)) < 0 ||
         service_image_read(text, &task->image) != RESULT_OK) {
-        (void)service_task_refuse(task, 0,
-                                  "the service %s is another program's (%s); it is left alone",
-                                  name, length > 0 && length <= SERVICE_IMAGE_SIZE ? text : "?");
+        (void)service_task_refuse(
+            task, 0, "the service %s is another program's (%s); it is left alone", name, text);
         return RESULT_IN_USE;
     }
     if (answer.config.lpServiceStartName == NULL ||
@@ -237,11 +237,13 @@ int service_task_run(const struct scm_calls *scm, const struct service_command *
                      FILE *err)
 {
     static struct service_task task;
+    char base[OS_PATH_SIZE];
     int code;
 
     task = (struct service_task){.scm = scm, .command = command, .out = out, .err = err};
     if (os_widen(command->name, task.name, SERVICE_NAME_SIZE) != 0 ||
-        service_paths_find(command->name, &task.paths) != RESULT_OK) {
+        scm->config_dir(base, sizeof(base)) != 0 ||
+        service_paths_under(base, command->name, &task.paths) != RESULT_OK) {
         return service_task_refuse(&task, EXIT_CODE_FAILURE,
                                    "the folder of ProgramData is not known, or too long");
     }
