@@ -227,6 +227,29 @@ static void life__start_retry_off__fails_at_once(void **state)
     assert_int_equal(count_said("starting 192.0.2.1"), 0);
 }
 
+static void life__control_thread_hangs__is_not_alive(void **state)
+{
+    size_t at;
+    size_t before;
+
+    (void)state;
+    host.alive_interval_ns = 2000000;
+    life_begin(run, NULL);
+    at = said_wait(0, "gsrelayd ready");
+    for (int i = 0; i < 5; i++) {
+        at = said_wait(at, "alive");
+    }
+    atomic_store(&is_held, true);
+    os_requests_add(OS_REQUEST_STOP);
+    (void)said_wait(at, "notice 4");
+    /* One answer may have been given before it hung, and no more. */
+    before = count_said("alive");
+    os_sleep_ms(100);
+    assert_true(count_said("alive") <= before + 1);
+    atomic_store(&is_held, false);
+    assert_int_equal(life_end(), EXIT_CODE_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup(life__address_not_there__obeys_a_stop_meanwhile, set_up),
         cmocka_unit_test_setup(life__address_never_there__fails_when_the_time_is_over, set_up),
         cmocka_unit_test_setup(life__start_retry_off__fails_at_once, set_up),
+        cmocka_unit_test_setup(life__control_thread_hangs__is_not_alive, set_up),
     };
 
     (void)setvbuf(stdout, NULL, _IONBF, 0);

@@ -140,6 +140,38 @@ static void systemd__other_kind_of_socket__is_passed_over(void **state)
     assert_int_equal(life_end(), EXIT_CODE_OK);
 }
 
+static void systemd__reload__says_when_it_began_and_ended(void **state)
+{
+    const char *text;
+
+    (void)state;
+    listen_at(socket_path, false);
+    life_begin(run, NULL);
+    (void)await("READY=1");
+    os_requests_add(OS_REQUEST_RELOAD);
+    text = await("RELOADING=1|MONOTONIC_USEC=");
+    assert_true(strtoull(text + strlen("RELOADING=1|MONOTONIC_USEC="), NULL, 10) > 0);
+    (void)await("READY=1|STATUS=gsrelayd ready");
+    (void)write_file("life.ini", "[udp]\nprot = 1\n");
+    os_requests_add(OS_REQUEST_RELOAD);
+    (void)await("RELOADING=1");
+    (void)await("READY=1|STATUS=the last reload was refused");
+    os_requests_add(OS_REQUEST_STOP);
+    assert_int_equal(life_end(), EXIT_CODE_OK);
+}
+
+static void systemd__drain__is_a_status(void **state)
+{
+    (void)state;
+    listen_at(socket_path, false);
+    life_begin(run, NULL);
+    (void)await("READY=1");
+    os_requests_add(OS_REQUEST_DRAIN);
+    (void)await("STATUS=draining");
+    (void)await("STOPPING=1");
+    assert_int_equal(life_end(), EXIT_CODE_OK);
+}
+
 static void systemd__watchdog__hears_from_us(void **state)
 {
     char process[32];
@@ -186,6 +218,9 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(systemd__other_kind_of_socket__is_passed_over, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(systemd__reload__says_when_it_began_and_ended, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(systemd__drain__is_a_status, set_up, tear_down),
         cmocka_unit_test_setup_teardown(systemd__watchdog__hears_from_us, set_up, tear_down),
         cmocka_unit_test_setup_teardown(systemd__watchdog_of_another_process__hears_nothing, set_up,
                                         tear_down),
