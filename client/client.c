@@ -336,6 +336,7 @@ int gsrelay_get_room(const struct gsrelay_client *client, struct gsrelay_room *o
                                  .datagrams_s = udp->datagrams_s,
                                  .bytes_s = udp->bytes_s,
                                  .records_s = udp->records_s,
+                                 .down_bytes_s = udp->down_bytes_s,
                                  .streams = udp->streams,
                                  .is_locked = room->is_locked,
                                  .is_bound = udp->is_bound};

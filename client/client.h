@@ -191,6 +191,7 @@ struct udp {
     uint32_t datagrams_s;
     uint32_t bytes_s;
     uint32_t records_s;
+    uint32_t down_bytes_s;
 
     uint64_t sequence; /* The last one used up. */
     struct replay replay;

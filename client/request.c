@@ -189,7 +189,8 @@ void request_session_lost(struct gsrelay_client *client)
         }
     }
     if (code_size > 0) {
-        message.code = (struct wire_bytes){(const uint8_t *)client->rejoin_code, code_size};
+        message.join.code = (struct wire_bytes){(const uint8_t *)client->rejoin_code, code_size};
+        message.join.down_bytes_s = client->options.down_bytes_s;
         (void)request_add(client, &message, true);
         client->rejoin_code[0] = '\0';
     }

@@ -6,6 +6,9 @@
 
 static_assert(GSRELAY_MEMBERS_LIMIT == ROOM_MEMBERS_MAX, "one limit");
 static_assert(GSRELAY_METADATA_MAX == ROOM_METADATA_SIZE_MAX, "one limit");
+static_assert(GSRELAY_TO_GROUP(0) == MEMBER_GROUP_FIRST &&
+                  GSRELAY_TO_GROUP(GSRELAY_GROUPS - 1) == MEMBER_GROUP_LAST,
+              "one range of groups");
 
 /* --- Members --------------------------------------------------------------------------------- */
 

@@ -76,7 +76,8 @@ void send_flush(struct gsrelay_client *client)
 
 static bool is_destination(uint16_t to)
 {
-    return (to >= MEMBER_FIRST && to <= MEMBER_LAST) || to == MEMBER_HOST || to == MEMBER_ALL;
+    return (to >= MEMBER_FIRST && to <= MEMBER_LAST) || to == MEMBER_HOST || to == MEMBER_ALL ||
+           (to >= MEMBER_GROUP_FIRST && to <= MEMBER_GROUP_LAST);
 }
 
 /* Asks all three buckets before it takes from any. */

@@ -74,6 +74,7 @@ void udp_begin(struct gsrelay_client *client, const struct control_membership *m
     udp->datagrams_s = membership->datagrams_s;
     udp->bytes_s = membership->bytes_s;
     udp->records_s = membership->records_s;
+    udp->down_bytes_s = membership->down_bytes_s;
 
     udp->sequence = 0;
     udp->data_sequence = 0;

@@ -26,6 +26,7 @@ int32_t gsrelay_create_room(struct gsrelay_client *client,
     message.create.metadata =
         (struct wire_bytes){options->metadata_size > 0 ? options->metadata : (const uint8_t *)"",
                             options->metadata_size};
+    message.create.down_bytes_s = client->options.down_bytes_s;
     return request_add(client, &message, false);
 }
 
@@ -37,7 +38,8 @@ int32_t gsrelay_join_room(struct gsrelay_client *client, const char *code)
 
     if (size < 0)
         return GSRELAY_INVALID;
-    message.code = (struct wire_bytes){(const uint8_t *)canonical, (size_t)size};
+    message.join.code = (struct wire_bytes){(const uint8_t *)canonical, (size_t)size};
+    message.join.down_bytes_s = client->options.down_bytes_s;
     return request_add(client, &message, false);
 }
 
@@ -77,6 +79,13 @@ int32_t gsrelay_set_metadata(struct gsrelay_client *client, const void *bytes, s
     if (size > GSRELAY_METADATA_MAX || (bytes == NULL && size > 0))
         return GSRELAY_INVALID;
     message.metadata = (struct wire_bytes){size > 0 ? bytes : (const uint8_t *)"", size};
+    return request_add(client, &message, false);
+}
+
+int32_t gsrelay_subscribe(struct gsrelay_client *client, uint64_t groups)
+{
+    struct control_message message = {.type = CONTROL_SUBSCRIBE, .groups = groups};
+
     return request_add(client, &message, false);
 }
 

@@ -70,6 +70,7 @@ struct config_limits {
     uint64_t client_bytes_burst;
     uint32_t client_records_s;
     uint32_t client_records_burst;
+    uint64_t client_down_bytes_s; /* 0: no limit. */
     uint32_t room_deliveries_s;
     uint64_t room_bytes_s;             /* 0: no limit. */
     uint32_t rooms_created_per_minute; /* By one client. */

@@ -248,6 +248,11 @@ static const struct config_key keys[] = {
     {AT(limits, client_records_burst, client_records_burst), .type = CONFIG_TYPE_COUNT,
      .is_live = LIVE, RANGE(1, 10000000), .fallback = "2048",
      .help = "Records from one client that may come at once."},
+    {AT(limits, client_down_bytes_s, client_down_bytes_s), .type = CONFIG_TYPE_BYTES,
+     .is_live = LIVE, RANGE(256, 1 * GIB), .zero_word = "off", .fallback = "off",
+     .help =
+         "Bytes a second of states to one client; a client may ask for less. Beyond it a member\n"
+         "gets the newest state of every sender in turn, and less often."},
     {AT(limits, room_deliveries_s, room_deliveries_s), .type = CONFIG_TYPE_RATE, .is_live = LIVE,
      RANGE(1, 100000000), .fallback = "262144",
      .help = "Deliveries in one room: each record counts once for each member that receives it."},

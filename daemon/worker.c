@@ -144,33 +144,6 @@ static void take_commands(struct worker *worker, uint64_t now_ns)
     worker->has_more_commands = queue_peek(worker->link.commands) != NULL;
 }
 
-/* Receives until the sockets are empty or the turn has had enough: in overload, states then grow
- * old here, where newer ones replace them, and not in the kernel's queue, which drops the newest.
- */
-static void receive(struct worker *worker, uint64_t now_ns)
-{
-    const uint32_t bound_twice = 2 * core_bound_count(worker->core);
-    const uint32_t bound = bound_twice > TURN_DATAGRAMS ? bound_twice : TURN_DATAGRAMS;
-    uint32_t taken = 0;
-
-    while (taken < bound) {
-        const unsigned count = net_udp_recv(worker->net, worker->received, NET_UDP_BATCH);
-
-        if (count == 0) {
-            return;
-        }
-        for (unsigned i = 0; i < count; i++) {
-            const struct net_received *received = &worker->received[i];
-            const struct path from = {.peer = received->from,
-                                      .socket = (uint16_t)received->socket_index};
-
-            core_datagram(worker->core, &from, received->bytes, received->size, now_ns);
-        }
-        taken += count;
-    }
-    worker->turns_bounded++;
-}
-
 static void fill_outgoing(struct net_outgoing *outgoing, const struct output *output)
 {
     outgoing->to = output->path.peer;
@@ -205,6 +178,36 @@ static void flush(struct worker *worker, uint64_t now_ns)
         }
         core_output_done(worker->core, worker->outputs, count);
     }
+}
+
+/* Receives until the sockets are empty or the turn has had enough: in overload, states then grow
+ * old here, where newer ones replace them, and not in the kernel's queue, which drops the newest.
+ */
+static void receive(struct worker *worker, uint64_t now_ns)
+{
+    const uint32_t bound_twice = 2 * core_bound_count(worker->core);
+    const uint32_t bound = bound_twice > TURN_DATAGRAMS ? bound_twice : TURN_DATAGRAMS;
+    uint32_t taken = 0;
+
+    while (taken < bound) {
+        const unsigned count = net_udp_recv(worker->net, worker->received, NET_UDP_BATCH);
+
+        if (count == 0) {
+            return;
+        }
+        for (unsigned i = 0; i < count; i++) {
+            const struct net_received *received = &worker->received[i];
+            const struct path from = {.peer = received->from,
+                                      .socket = (uint16_t)received->socket_index};
+
+            core_datagram(worker->core, &from, received->bytes, received->size, now_ns);
+            if (core_is_pressed(worker->core)) {
+                flush(worker, now_ns);
+            }
+        }
+        taken += count;
+    }
+    worker->turns_bounded++;
 }
 
 static void answer_snapshot(struct worker *worker, uint64_t now_ns)

@@ -4,7 +4,7 @@
 #include <limits.h>
 
 enum {
-    STREAM_0_RING = 64,
+    STREAM_0_CELLS = 64, /* Half of a room's ring: all rooms never have theirs full at once. */
     CHALLENGE_ADDRESS_BURST = 5 /* As WireGuard: what one address may ask for at once. */
 };
 
@@ -19,11 +19,11 @@ static uint64_t share(uint64_t total, uint32_t worker_count)
     return (total + worker_count - 1) / worker_count;
 }
 
-/* A cell for each stream of each client, and for each waiting record of each room's stream 0. */
+/* A cell for each stream of each client, and some for each room's stream 0. */
 static uint32_t count_cells(const struct config_limits *limits, uint32_t worker_count)
 {
     return to_u32(share((uint64_t)limits->max_clients * limits->streams_per_member, worker_count) +
-                  share(limits->max_rooms, worker_count) * STREAM_0_RING);
+                  share(limits->max_rooms, worker_count) * STREAM_0_CELLS);
 }
 
 void worker_settings_limits(const struct relay_config *config, struct relay_limits *out)
@@ -43,6 +43,7 @@ void worker_settings_limits(const struct relay_config *config, struct relay_limi
         .client_bytes_burst = to_u32(limits->client_bytes_burst),
         .client_records_rate = limits->client_records_s,
         .client_records_burst = limits->client_records_burst,
+        .client_down_bytes_rate = to_u32(limits->client_down_bytes_s),
         .room_deliveries_rate = limits->room_deliveries_s,
         .room_deliveries_burst = limits->room_deliveries_s,
         .room_bytes_rate = to_u32(limits->room_bytes_s),

@@ -116,6 +116,7 @@ static void walk_create(struct walk *walk, struct control_message *message)
     walk_u32(walk, &create->tick_us);
     walk_u8(walk, &create->flags);
     walk_metadata(walk, &create->metadata);
+    walk_u32(walk, &create->down_bytes_s);
     /* A flag asks for something; what the relay does not know, it cannot promise. */
     if (walk->reader != NULL && (create->flags & ~CREATE_LOCKED) != 0) {
         wire_reader_fail(walk->reader);
@@ -124,7 +125,8 @@ static void walk_create(struct walk *walk, struct control_message *message)
 
 static void walk_join(struct walk *walk, struct control_message *message)
 {
-    walk_text8(walk, &message->code, UINT8_MAX);
+    walk_text8(walk, &message->join.code, UINT8_MAX);
+    walk_u32(walk, &message->join.down_bytes_s);
 }
 
 static void walk_member(struct walk *walk, struct control_message *message)
@@ -145,6 +147,11 @@ static void walk_room_metadata(struct walk *walk, struct control_message *messag
 static void walk_token(struct walk *walk, struct control_message *message)
 {
     walk_u64(walk, &message->token);
+}
+
+static void walk_groups(struct walk *walk, struct control_message *message)
+{
+    walk_u64(walk, &message->groups);
 }
 
 static void walk_welcome(struct walk *walk, struct control_message *message)
@@ -195,6 +202,7 @@ static void walk_membership(struct walk *walk, struct control_message *message)
     walk_u32(walk, &membership->datagrams_s);
     walk_u32(walk, &membership->bytes_s);
     walk_u32(walk, &membership->records_s);
+    walk_u32(walk, &membership->down_bytes_s);
     walk_members(walk, membership);
     walk_metadata(walk, &membership->metadata);
 }
@@ -246,6 +254,7 @@ static const struct type_row rows[] = {
     {CONTROL_ROOM_STATE, "ROOM_STATE", walk_nothing},
     {CONTROL_PING, "PING", walk_token},
     {CONTROL_BYE, "BYE", walk_nothing},
+    {CONTROL_SUBSCRIBE, "SUBSCRIBE", walk_groups},
     {CONTROL_WELCOME, "WELCOME", walk_welcome},
     {CONTROL_MEMBERSHIP, "MEMBERSHIP", walk_membership},
     {CONTROL_OK, "OK", walk_nothing},

@@ -33,6 +33,7 @@ enum control_type {
     CONTROL_ROOM_STATE = 0x09,
     CONTROL_PING = 0x0A,
     CONTROL_BYE = 0x0B,
+    CONTROL_SUBSCRIBE = 0x0C,
 
     CONTROL_WELCOME = 0x81,
     CONTROL_MEMBERSHIP = 0x82,
@@ -54,7 +55,7 @@ enum control_type {
 #define CONTROL_HEAD_SIZE 5
 
 /* The largest message that this version writes (a MEMBERSHIP), before encryption. */
-#define CONTROL_MESSAGE_SIZE_MAX 1373
+#define CONTROL_MESSAGE_SIZE_MAX 1377
 
 #define CREATE_LOCKED       0x01
 #define WELCOME_RESUMED     0x01
@@ -69,6 +70,12 @@ struct control_create {
     uint32_t tick_us;     /* ROOM_TICK_DEFAULT = the relay's default. */
     uint8_t flags;        /* CREATE_*; the relay refuses bits it does not know. */
     struct wire_bytes metadata;
+    uint32_t down_bytes_s; /* The downlink budget asked for; 0 = the relay's limit. */
+};
+
+struct control_join {
+    struct wire_bytes code; /* As the person typed it. */
+    uint32_t down_bytes_s;  /* As in CREATE. */
 };
 
 struct control_welcome {
@@ -100,6 +107,7 @@ struct control_membership {
     uint32_t datagrams_s;
     uint32_t bytes_s;
     uint32_t records_s;
+    uint32_t down_bytes_s; /* 0 = no budget. */
     uint16_t member_count;
     uint16_t members[ROOM_MEMBERS_MAX]; /* member_count of them, oldest first. */
     struct wire_bytes metadata;
@@ -129,11 +137,12 @@ struct control_message {
     union {
         uint32_t features;                        /* START */
         struct control_create create;             /* CREATE */
-        struct wire_bytes code;                   /* JOIN: as the person typed it. */
+        struct control_join join;                 /* JOIN */
         uint16_t member;                          /* KICK, HAND_OVER, JOINED */
         bool is_locked;                           /* LOCK, LOCKED */
         struct wire_bytes metadata;               /* SET_METADATA, METADATA */
         uint64_t token;                           /* PING, PONG */
+        uint64_t groups;                          /* SUBSCRIBE: a bit for each group. */
         struct control_welcome welcome;           /* WELCOME */
         struct control_membership membership;     /* MEMBERSHIP */
         struct control_error error;               /* ERROR, NOTICE */

@@ -14,8 +14,8 @@
 /* Input cannot be waited for together with sockets, so it is looked at that often. */
 #define POLL_MS 10
 
-/* The relay keeps 64 waiting states of stream 0 for a room; half of that at a time, and then time
- * for it to send them out, loses none here. */
+/* The relay keeps 128 waiting states of stream 0 for a room; a quarter of that at a time, and then
+ * time for it to send them out, loses none here. */
 #define BATCH_LINES  32
 #define BATCH_GAP_NS UINT64_C(5000000)
 
@@ -92,6 +92,7 @@ static int open_client(struct member *member)
     int result;
 
     gsrelay_options_init(&client_options);
+    client_options.down_bytes_s = options->down_rate_s;
     if (options->ticket_file != NULL) {
         if (read_ticket(options, name, key) < 0)
             return TOOL_USAGE;
@@ -133,7 +134,8 @@ static int send_text(struct member *member, const char *text, size_t size)
 {
     const struct tool_options *options = member->options;
     uint32_t flags = options->is_retained ? GSRELAY_RETAIN : 0;
-    int result = gsrelay_send(member->client, GSRELAY_TO_ALL, options->stream, flags, text, size);
+    uint16_t to = options->to_group < 0 ? GSRELAY_TO_ALL : GSRELAY_TO_GROUP(options->to_group);
+    int result = gsrelay_send(member->client, to, options->stream, flags, text, size);
 
     if (result == GSRELAY_TOO_LARGE) {
         say("a line of %zu bytes is too long for a datagram, the most is %zu: not sent", size,
@@ -244,6 +246,8 @@ static void on_joined(struct member *member, const struct gsrelay_event *event)
 {
     char text[128];
 
+    if (member->options->groups != 0)
+        (void)gsrelay_subscribe(member->client, member->options->groups);
     if (member->options->is_json && member->options->command != TOOL_SEND)
         check_output(member, print_line("{\"event\":\"joined\",\"code\":\"%s\",\"member\":%u,"
                                         "\"host\":%u}",

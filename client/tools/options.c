@@ -11,6 +11,9 @@ enum option_id {
     OPTION_TICKET_FILE,
     OPTION_STREAM,
     OPTION_RETAIN,
+    OPTION_GROUPS,
+    OPTION_TO_GROUP,
+    OPTION_DOWN_RATE,
     OPTION_JSON,
     OPTION_QUIET,
     OPTION_COUNT,
@@ -31,13 +34,23 @@ struct option {
 };
 
 static const struct option options[] = {
-    {"server", 's', true, OPTION_SERVER}, {"ticket-file", 't', true, OPTION_TICKET_FILE},
-    {"stream", 0, true, OPTION_STREAM},   {"retain", 0, false, OPTION_RETAIN},
-    {"json", 0, false, OPTION_JSON},      {"quiet", 'q', false, OPTION_QUIET},
-    {"count", 'c', true, OPTION_COUNT},   {"secret-file", 0, true, OPTION_SECRET_FILE},
-    {"key-id", 0, true, OPTION_KEY_ID},   {"client", 0, true, OPTION_CLIENT},
-    {"expires", 0, true, OPTION_EXPIRES}, {"grant", 0, true, OPTION_GRANT},
-    {"help", 'h', false, OPTION_HELP},    {"version", 'V', false, OPTION_VERSION},
+    {"server", 's', true, OPTION_SERVER},
+    {"ticket-file", 't', true, OPTION_TICKET_FILE},
+    {"stream", 0, true, OPTION_STREAM},
+    {"retain", 0, false, OPTION_RETAIN},
+    {"groups", 0, true, OPTION_GROUPS},
+    {"to-group", 0, true, OPTION_TO_GROUP},
+    {"down-rate", 0, true, OPTION_DOWN_RATE},
+    {"json", 0, false, OPTION_JSON},
+    {"quiet", 'q', false, OPTION_QUIET},
+    {"count", 'c', true, OPTION_COUNT},
+    {"secret-file", 0, true, OPTION_SECRET_FILE},
+    {"key-id", 0, true, OPTION_KEY_ID},
+    {"client", 0, true, OPTION_CLIENT},
+    {"expires", 0, true, OPTION_EXPIRES},
+    {"grant", 0, true, OPTION_GRANT},
+    {"help", 'h', false, OPTION_HELP},
+    {"version", 'V', false, OPTION_VERSION},
 };
 
 struct command {
@@ -81,6 +94,10 @@ static const char help[] =
     "                            passes all; on the others the newest line wins\n"
     "      --retain              the relay keeps the newest line for who joins later;\n"
     "                            needs a stream above 0\n"
+    "      --to-group N          send to the members of interest group N, 0 to 63, only\n"
+    "      --groups LIST         be a member of these groups, as in 0,4,8-15\n"
+    "      --down-rate BYTES     the most that the relay is to send a second; the newest\n"
+    "                            states come first, in turn (no limit of ours)\n"
     "      --json                print each event as one JSON object a line\n"
     "  -q, --quiet               no messages on standard error but errors\n"
     "  -c, --count N             ping: how many (4)\n"
@@ -189,6 +206,33 @@ static int set_number(const char *name, const char *text, int64_t least, int64_t
     return complain(message, text);
 }
 
+/* "0,4,8-15" */
+static int parse_groups(const char *text, struct tool_options *out)
+{
+    const char *at = text;
+    uint64_t groups = 0;
+
+    for (;;) {
+        const size_t size = strcspn(at, ",");
+        const size_t first_size = strcspn(at, ",-");
+        const int64_t first = parse_number(at, first_size, GSRELAY_GROUPS - 1);
+        const int64_t last =
+            first_size == size
+                ? first
+                : parse_number(at + first_size + 1, size - first_size - 1, GSRELAY_GROUPS - 1);
+
+        if (first < 0 || last < first)
+            return complain("--groups is a list of groups from 0 to 63, as in 0,4,8-15, not", text);
+        for (int64_t group = first; group <= last; group++)
+            groups |= UINT64_C(1) << group;
+        if (at[size] == '\0')
+            break;
+        at += size + 1;
+    }
+    out->groups = groups;
+    return 0;
+}
+
 static int set_option(enum option_id id, const char *value, struct tool_options *out)
 {
     int64_t number = 0;
@@ -206,6 +250,18 @@ static int set_option(enum option_id id, const char *value, struct tool_options 
         break;
     case OPTION_RETAIN:
         out->is_retained = true;
+        break;
+    case OPTION_GROUPS:
+        return parse_groups(value, out);
+    case OPTION_TO_GROUP:
+        if (set_number("--to-group", value, 0, GSRELAY_GROUPS - 1, &number) < 0)
+            return -1;
+        out->to_group = (int)number;
+        break;
+    case OPTION_DOWN_RATE:
+        if (set_number("--down-rate", value, 1, 1000000000, &number) < 0)
+            return -1;
+        out->down_rate_s = (uint32_t)number;
         break;
     case OPTION_JSON:
         out->is_json = true;
@@ -309,6 +365,8 @@ static int check_together(const struct tool_options *out)
 {
     if (out->is_retained && out->stream == 0)
         return complain("--retain needs a stream above 0", "add --stream 1");
+    if (out->is_retained && out->to_group >= 0)
+        return complain("only what goes to all can be retained", "--retain with --to-group");
     if (out->command == TOOL_TICKET && out->secret_file == NULL)
         return complain("ticket needs --secret-file", "the relay's auth.secret_file");
     return 0;
@@ -319,7 +377,7 @@ int options_parse(int argc, char **argv, struct tool_options *out)
     unsigned word_count = 0;
     bool has_options = true;
 
-    *out = (struct tool_options){.host = "127.0.0.1", .port = 7777, .count = 4};
+    *out = (struct tool_options){.host = "127.0.0.1", .port = 7777, .count = 4, .to_group = -1};
     out->lifetime_s = 3600;
     /* Words move to the front of argv, options go. */
     for (int i = 1; i < argc; i++) {

@@ -49,6 +49,9 @@ struct tool_options {
     const char *ticket_file;
     uint8_t stream;
     bool is_retained;
+    int to_group;         /* The group that lines go to; -1: to all. */
+    uint64_t groups;      /* The groups to subscribe to. */
+    uint32_t down_rate_s; /* Bytes that the relay may send us a second; 0: no budget of ours. */
     bool is_json;
     bool is_quiet;
     uint32_t count; /* ping: how many. */

@@ -180,6 +180,7 @@ static void fill_create(struct command *command, const struct control_create *cr
         create->members_max == 0 ? limits->members_per_room_max : create->members_max;
     command->tick_us =
         create->tick_us == ROOM_TICK_DEFAULT ? limits->tick_default_us : create->tick_us;
+    command->down_bytes_s = create->down_bytes_s;
     command->code_size = (uint8_t)strlen(code);
     memcpy(command->code, code, command->code_size);
     command->metadata_size = (uint16_t)create->metadata.size;
@@ -217,8 +218,8 @@ static struct refusal run_join(struct request *request)
 {
     struct control *control = request->control;
     char code[JOIN_CODE_TEXT_SIZE];
-    int size = join_code_normalise((const char *)request->message->code.at,
-                                   request->message->code.size, code);
+    int size = join_code_normalise((const char *)request->message->join.code.at,
+                                   request->message->join.code.size, code);
 
     if (request->session->membership.state != MEMBERSHIP_NONE) {
         return refuse(REASON_ALREADY_IN_ROOM);
@@ -245,6 +246,7 @@ static struct refusal run_join(struct request *request)
         return refuse_busy(request);
     }
     command->type = COMMAND_JOIN;
+    command->down_bytes_s = request->message->join.down_bytes_s;
     command->room = entry->room;
     begin_membership(request, command, entry->worker, ROOM_NONE);
     return allowed;
@@ -342,6 +344,18 @@ static struct refusal run_set_metadata(struct request *request)
     return refusal;
 }
 
+static struct refusal run_subscribe(struct request *request)
+{
+    struct command *command = NULL;
+    struct refusal refusal = reserve_slot_command(request, COMMAND_SUBSCRIBE, &command);
+
+    if (command != NULL) {
+        command->groups = request->message->groups;
+        push_slot_command(request, command);
+    }
+    return refusal;
+}
+
 static struct refusal run_room_state(struct request *request)
 {
     struct command *command = NULL;
@@ -368,6 +382,7 @@ static struct refusal (*const verbs[])(struct request *) = {
     [CONTROL_ROOM_STATE] = run_room_state,
     [CONTROL_PING] = run_ping,
     [CONTROL_BYE] = run_bye,
+    [CONTROL_SUBSCRIBE] = run_subscribe,
 };
 
 /* What else a client over its rate has sent waits until it may ask again, so that a flood of

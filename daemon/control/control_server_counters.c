@@ -74,6 +74,7 @@ static void log_core(struct log *log, unsigned worker, const struct link_snapsho
     log_u64(line, "path_moves", core->path_moves);
     log_u64(line, "retained_beyond_bound", core->retained_beyond_bound);
     log_u64(line, "flushes", core->flushes);
+    log_u64(line, "receivers_held", core->receivers_held);
     log_u64(line, "flush_late_us_max", core->flush_late_ns_max / 1000);
     log_u64(line, "slots", core->slots_in_use);
     log_u64(line, "slots_bound", core->slots_bound);

@@ -36,6 +36,7 @@ static void fill_membership(const struct control *control, uint32_t worker,
     out->datagrams_s = limits->client_datagrams_s;
     out->bytes_s = limits->client_bytes_s;
     out->records_s = limits->client_records_s;
+    out->down_bytes_s = event->down_bytes_s;
     out->member_count = event->member_count;
     memcpy(out->members, event->members, event->member_count * sizeof(event->members[0]));
     out->metadata = borrow(event->metadata, event->metadata_size);
@@ -122,6 +123,7 @@ static void settle_answer(struct control *control, uint32_t worker, uint32_t ind
     case COMMAND_LOCK:
     case COMMAND_HAND_OVER:
     case COMMAND_SET_METADATA:
+    case COMMAND_SUBSCRIBE:
     case COMMAND_ROOM_STATE:
     case COMMAND_DRAIN:
         break;
@@ -137,6 +139,7 @@ static const uint8_t request_types[] = {
     [COMMAND_LOCK] = CONTROL_LOCK,
     [COMMAND_HAND_OVER] = CONTROL_HAND_OVER,
     [COMMAND_SET_METADATA] = CONTROL_SET_METADATA,
+    [COMMAND_SUBSCRIBE] = CONTROL_SUBSCRIBE,
     [COMMAND_ROOM_STATE] = CONTROL_ROOM_STATE,
 };
 

@@ -41,6 +41,12 @@ bool bucket_take(struct bucket *bucket, uint32_t rate, uint32_t burst, uint32_t 
     return true;
 }
 
+void bucket_charge(struct bucket *bucket, uint32_t rate, uint32_t cost, uint64_t now_ns)
+{
+    refill(bucket, rate, now_ns);
+    bucket->debt += cost * NANO;
+}
+
 uint64_t bucket_wait_ns(const struct bucket *bucket, uint32_t rate, uint32_t burst, uint32_t cost)
 {
     uint64_t missing = 0;

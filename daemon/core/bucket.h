@@ -27,6 +27,10 @@ bool bucket_take(struct bucket *bucket, uint32_t rate, uint32_t burst, uint32_t 
 bool bucket_has(struct bucket *bucket, uint32_t rate, uint32_t burst, uint32_t cost,
                 uint64_t now_ns);
 
+/* Takes `cost` tokens whether they are there or not: for what was allowed as a whole before, by
+ * bucket_has(), and is charged as it goes. */
+void bucket_charge(struct bucket *bucket, uint32_t rate, uint32_t cost, uint64_t now_ns);
+
 /* Nanoseconds after the last call of bucket_take() until `cost` tokens are there; UINT64_MAX when
  * they never will be, because the rate is 0. */
 uint64_t bucket_wait_ns(const struct bucket *bucket, uint32_t rate, uint32_t burst, uint32_t cost);

@@ -40,6 +40,7 @@ static void create(struct core *core, const struct command *command)
         events_refused(core, command, REASON_CLIENTS_LIMIT, core->limits.slots_max);
         return;
     }
+    core->slots[slot].down_rate = command->down_bytes_s;
     room_add(core, room, slot);
     events_membership(core, command, slot);
 }
@@ -66,6 +67,7 @@ static void join(struct core *core, const struct command *command)
         events_refused(core, command, REASON_CLIENTS_LIMIT, core->limits.slots_max);
         return;
     }
+    core->slots[slot].down_rate = command->down_bytes_s;
     room_add(core, command->room.index, slot);
     events_membership(core, command, slot);
     events_joined(core, command->room.index, core->slots[slot].member_id, core->slots[slot].member);
@@ -129,6 +131,7 @@ static bool is_for_host(enum command_type type)
     case COMMAND_CREATE:
     case COMMAND_JOIN:
     case COMMAND_LEAVE:
+    case COMMAND_SUBSCRIBE:
     case COMMAND_ROOM_STATE:
     case COMMAND_DRAIN:
         break;
@@ -167,6 +170,10 @@ static void act_as_member(struct core *core, const struct command *command)
         break;
     case COMMAND_SET_METADATA:
         set_metadata(core, command, &core->rooms[slot->room], slot->room);
+        break;
+    case COMMAND_SUBSCRIBE:
+        events_done(core, command);
+        room_subscribe(core, command->slot.index, command->groups);
         break;
     case COMMAND_ROOM_STATE:
         events_membership(core, command, command->slot.index);
@@ -215,6 +222,7 @@ void core_command(struct core *core, const struct command *command, uint64_t now
     case COMMAND_LOCK:
     case COMMAND_HAND_OVER:
     case COMMAND_SET_METADATA:
+    case COMMAND_SUBSCRIBE:
     case COMMAND_ROOM_STATE:
         act_as_member(core, command);
         break;

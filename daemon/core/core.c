@@ -21,6 +21,7 @@ struct places {
     size_t room_ages;
     size_t room_active;
     size_t rings;
+    size_t room_groups;
     size_t cells;
     size_t timers;
     size_t flush_timers;
@@ -85,7 +86,8 @@ static void lay_out(const struct relay_limits *limits, struct places *out)
     out->room_generations = add(out, rooms, members);
     out->room_ages = add(out, rooms, members);
     out->room_active = add(out, rooms, active_words(limits) * sizeof(uint64_t));
-    out->rings = add(out, rooms, ROOM_RING_SIZE * sizeof(struct ring_entry));
+    out->rings = add(out, rooms, sizeof(struct ring));
+    out->room_groups = add(out, rooms, CORE_GROUPS * sizeof(struct member_set));
     out->cells = add(out, 1, cell_pool_size(limits->cells_max, cell_size(limits)));
     out->timers = add(out, 1, timer_heap_size(limits->slots_max + limits->rooms_max));
     out->flush_timers = add(out, 1, timer_heap_size(limits->rooms_max));
@@ -94,7 +96,7 @@ static void lay_out(const struct relay_limits *limits, struct places *out)
     out->dirty = add(out, 1, place_list_size(limits->rooms_max));
     out->bodies = add(out, 1, batch_bodies_size(limits->max_datagram));
     out->pack_items =
-        add(out, (size_t)active_words(limits) * 64 + ROOM_RING_SIZE, sizeof(struct pack_item));
+        add(out, (size_t)active_words(limits) * 64 + RING_SIZE, sizeof(struct pack_item));
 }
 
 static bool is_in(uint64_t value, uint64_t min, uint64_t max)
@@ -158,7 +160,8 @@ struct core *core_init(void *memory, const struct relay_limits *limits, const ui
     core->room_generations = bytes + places.room_generations;
     core->room_ages = bytes + places.room_ages;
     core->room_active = (uint64_t *)(void *)(bytes + places.room_active);
-    core->rings = (struct ring_entry *)(void *)(bytes + places.rings);
+    core->rings = (struct ring *)(void *)(bytes + places.rings);
+    core->room_groups = (struct member_set *)(void *)(bytes + places.room_groups);
     cell_pool_init(&core->cells, bytes + places.cells, limits->cells_max, cell_size(limits));
     timer_heap_init(&core->timers, bytes + places.timers, limits->slots_max + limits->rooms_max);
     timer_heap_init(&core->flush_timers, bytes + places.flush_timers, limits->rooms_max);
@@ -188,6 +191,9 @@ static void limit_slot(struct core *core, struct slot *slot)
     bucket_shrink(&slot->datagrams, limits->client_datagrams_burst);
     bucket_shrink(&slot->bytes, limits->client_bytes_burst);
     bucket_shrink(&slot->records, limits->client_records_burst);
+    bucket_shrink(&slot->deliveries, limits->room_deliveries_burst);
+    bucket_shrink(&slot->delivery_bytes, limits->room_bytes_burst);
+    bucket_shrink(&slot->down, slot_down_burst(core, slot_down_rate(core, slot)));
     bucket_shrink(&slot->challenges, limits->challenge_session_burst);
     bucket_shrink(&slot->moves, limits->rebind_moves * SLOT_MOVE_COST);
 }
@@ -220,6 +226,7 @@ void core_set_limits(struct core *core, const struct relay_limits *limits)
         if (core->rooms[index].state != ROOM_FREE) {
             limit_room(core, &core->rooms[index]);
             room_set_timer(core, index);
+            room_let_go(core, index);
         }
     }
 }
@@ -289,6 +296,11 @@ uint64_t core_next_deadline(const struct core *core)
         return 0;
     }
     return timers_ns < flush_ns ? timers_ns : flush_ns;
+}
+
+bool core_is_pressed(const struct core *core)
+{
+    return core->is_pressed;
 }
 
 uint32_t core_bound_count(const struct core *core)

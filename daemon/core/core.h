@@ -23,7 +23,7 @@
  *
  * A turn of the worker:
  *     take commands while core_can_act()        core_command()
- *     receive until empty or the turn's bound   core_datagram()
+ *     receive until empty or the turn's bound   core_datagram(), core_is_pressed()
  *     core_run_timers()
  *     while ((n = core_output(...)) > 0) { send; core_output_done(); }
  *     while (core_event(...)) pass it on
@@ -43,6 +43,7 @@ struct relay_limits {
     uint32_t client_datagrams_rate, client_datagrams_burst;
     uint32_t client_bytes_rate, client_bytes_burst;
     uint32_t client_records_rate, client_records_burst;
+    uint32_t client_down_bytes_rate; /* Bytes of DATA a second to one client; 0 = no limit. */
     uint32_t room_deliveries_rate, room_deliveries_burst;
     uint32_t room_bytes_rate,
         room_bytes_burst; /* Bytes of payload times receivers; 0 = no limit. */
@@ -124,6 +125,10 @@ bool core_event(struct core *core, struct event *out);
 /* When core_run_timers() or core_output() has to be called at the latest; 0 = now, UINT64_MAX =
  * never. A timer that waits for room in the event ring stays due. */
 uint64_t core_next_deadline(const struct core *core);
+
+/* Whether a room has so much of stream 0 waiting that core_output() should come before the next
+ * core_datagram(); otherwise records could be pushed out that nobody was slow to take. */
+bool core_is_pressed(const struct core *core);
 
 /* The slots with a validated path; the worker bounds a turn by them. */
 uint32_t core_bound_count(const struct core *core);

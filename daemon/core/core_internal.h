@@ -24,6 +24,7 @@ struct core {
     struct core_counters counters;
     uint32_t bound_count;
     uint32_t ticking_count; /* Rooms with a tick. */
+    bool is_pressed;        /* A room's stream 0 wants an output before the next datagram. */
     uint32_t waiting_sent;  /* Deliveries that are packed and not reported by core_output_done(). */
 
     struct pool slot_pool;
@@ -37,7 +38,8 @@ struct core {
     uint8_t *room_generations; /* Rows of members_per_room_max: the last one used, by member. */
     uint8_t *room_ages;        /* Rows of members_per_room_max: members, oldest first. */
     uint64_t *room_active;     /* Rows of active_words: a bit per cell that somebody waits for. */
-    struct ring_entry *rings;  /* Rows of ROOM_RING_SIZE. */
+    struct ring *rings;        /* By room. */
+    struct member_set *room_groups; /* Rows of CORE_GROUPS: who is of which interest group. */
     unsigned active_words;
 
     struct cell_pool cells;

@@ -35,6 +35,7 @@ struct core_counters {
     uint64_t path_moves;
     uint64_t retained_beyond_bound; /* Records relayed live because room.retained_bytes was full. */
     uint64_t flushes;
+    uint64_t receivers_held;    /* Members that a flush left waiting for their downlink budget. */
     uint64_t flush_late_ns_max; /* How late the latest flush of a tick was. */
     uint32_t slots_in_use;      /* Gauge. */
     uint32_t slots_bound;       /* Gauge. */

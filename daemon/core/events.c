@@ -78,6 +78,7 @@ void events_membership(struct core *core, const struct command *command, uint32_
     event->locked = room->is_locked;
     event->members_max = room->members_max;
     event->tick_us = room->tick_us;
+    event->down_bytes_s = slot_down_rate(core, slot);
     event->code_size = room->code_size;
     memcpy(event->code, room->code, room->code_size);
     copy_metadata(room, event);

@@ -22,6 +22,7 @@
  * causes. */
 
 #define CORE_MEMBERS_MAX    256 /* Members of one room; limits.clients_per_room is at most this. */
+#define CORE_GROUPS         64  /* Interest groups of a room. */
 #define CORE_METADATA_MAX   512 /* Bytes of room metadata. */
 #define CORE_CODE_MAX       16  /* Characters of a join code, without an end mark. */
 #define CORE_EVENTS_PER_ACT 4   /* A command or one timer makes at most this many events. */
@@ -60,6 +61,7 @@ enum command_type {
     COMMAND_LOCK,   /* Host only: `locked`. */
     COMMAND_HAND_OVER,    /* Host only: `member` becomes the host. */
     COMMAND_SET_METADATA, /* Host only. */
+    COMMAND_SUBSCRIBE,    /* Of which interest groups it is: `groups`. */
     COMMAND_ROOM_STATE,   /* Tell the membership of `slot` again. */
     COMMAND_DRAIN         /* Tell bound clients by BYE `reason` and drop every slot and room. */
 };
@@ -74,8 +76,10 @@ struct command {
     enum reason reason;          /* LEAVE and DRAIN. */
     uint16_t member;             /* KICK and HAND_OVER. */
     bool locked;                 /* CREATE and LOCK. */
+    uint64_t groups;             /* SUBSCRIBE: a bit for each of the CORE_GROUPS groups. */
     uint16_t members_max;        /* CREATE: already within the limits. */
     uint32_t tick_us;            /* CREATE: already within the limits; 0 = each turn. */
+    uint32_t down_bytes_s;       /* CREATE and JOIN: the downlink budget asked for; 0 = none. */
     uint8_t code[CORE_CODE_MAX]; /* CREATE: kept with the room so that MEMBERSHIP can repeat it. */
     uint8_t code_size;
     uint16_t metadata_size; /* CREATE and SET_METADATA. */
@@ -115,6 +119,7 @@ struct event {
     bool locked;
     uint16_t members_max;
     uint32_t tick_us;
+    uint32_t down_bytes_s; /* MEMBERSHIP: the downlink budget that holds; 0 = none. */
     uint8_t code[CORE_CODE_MAX];
     uint8_t code_size;
     uint16_t metadata_size;

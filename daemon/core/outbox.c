@@ -6,9 +6,9 @@
 #include <assert.h>
 #include <string.h>
 
-struct ring_entry *outbox_ring(struct core *core, uint32_t room)
+struct ring *outbox_ring(struct core *core, uint32_t room)
 {
-    return core->rings + (size_t)room * ROOM_RING_SIZE;
+    return core->rings + room;
 }
 
 struct stream *outbox_stream(struct core *core, uint32_t room, uint32_t cell)
@@ -86,35 +86,35 @@ static void count_taken(struct core *core, uint32_t room, unsigned count)
 
 static void release_ring(struct core *core, uint32_t room, unsigned place)
 {
-    struct ring_entry *entry = &outbox_ring(core, room)[place];
+    struct ring *ring = outbox_ring(core, room);
 
-    cell_put(&core->cells, entry->cell);
-    entry->cell = CELL_NONE;
-    entry->waiting = (struct member_set){{0}};
-    core->rooms[room].ring_waiting &= ~(UINT64_C(1) << place);
+    cell_put(&core->cells, ring->entries[place].cell);
+    ring_remove(ring, place);
 }
 
 void outbox_put_ordered(struct core *core, uint32_t room_index, uint32_t slot,
                         const struct record *record, const struct receivers *receivers)
 {
-    struct room *room = &core->rooms[room_index];
-    const unsigned place = (unsigned)(room->ring_next % ROOM_RING_SIZE);
-    struct ring_entry *entry = &outbox_ring(core, room_index)[place];
+    const uint16_t sender_id = core->slots[slot].member_id;
+    struct ring *ring = outbox_ring(core, room_index);
+    struct ring_entry *entry = NULL;
 
     count_made(core, room_index, receivers);
     if (member_set_is_empty(&receivers->bound)) {
         return;
     }
-    if ((room->ring_waiting >> place & 1) != 0) {
-        count_dropped(core, room_index, REASON_OVERRUN, member_set_count(&entry->waiting));
-        release_ring(core, room_index, place);
+    if (ring->count == RING_SIZE) {
+        const unsigned victim = ring_victim(ring, sender_id, &core->rooms[room_index].held);
+
+        count_dropped(core, room_index, REASON_OVERRUN,
+                      member_set_count(&ring->entries[victim].waiting));
+        release_ring(core, room_index, victim);
     }
-    room->ring_next++;
-    room->ring_waiting |= UINT64_C(1) << place;
+    entry = &ring->entries[ring_append(ring)];
     entry->cell = cell_take(&core->cells);
     assert(entry->cell != CELL_NONE);
     entry->waiting = receivers->bound;
-    entry->sender_id = core->slots[slot].member_id;
+    entry->sender_id = sender_id;
     entry->size = record->size;
     memcpy(cell_bytes(&core->cells, entry->cell), record->payload, record->size);
 }
@@ -194,14 +194,14 @@ void outbox_replay(struct core *core, uint32_t slot_index)
             member_set_add(&streams[place].waiting, slot->member);
             set_active(core, slot->room, cell_of(core, &core->slots[sender], place), true);
             slot->is_fresh = true;
+            slot->rotor = 0;
         }
     }
 }
 
 static void remove_receiver(struct core *core, uint32_t room_index, unsigned member)
 {
-    struct room *room = &core->rooms[room_index];
-    struct ring_entry *ring = outbox_ring(core, room_index);
+    struct ring *ring = outbox_ring(core, room_index);
     uint32_t cell = outbox_next(core, room_index, 0);
 
     for (; cell != UINT32_MAX; cell = outbox_next(core, room_index, cell + 1)) {
@@ -213,13 +213,15 @@ static void remove_receiver(struct core *core, uint32_t room_index, unsigned mem
             settle_stream(core, room_index, cell, stream);
         }
     }
-    for (uint64_t places = room->ring_waiting; places != 0; places &= places - 1) {
-        const unsigned place = (unsigned)__builtin_ctzll(places);
+    /* From the newest back: who is taken out has been passed. */
+    for (unsigned index = ring->count; index > 0; index--) {
+        const unsigned place = ring->order[index - 1];
+        struct ring_entry *entry = &ring->entries[place];
 
-        if (member_set_has(&ring[place].waiting, member)) {
-            member_set_remove(&ring[place].waiting, member);
+        if (member_set_has(&entry->waiting, member)) {
+            member_set_remove(&entry->waiting, member);
             count_dropped(core, room_index, REASON_RECEIVER_LEFT, 1);
-            if (member_set_is_empty(&ring[place].waiting)) {
+            if (member_set_is_empty(&entry->waiting)) {
                 release_ring(core, room_index, place);
             }
         }
@@ -259,7 +261,7 @@ void outbox_taken(struct core *core, uint32_t room, uint32_t cell, const struct 
 void outbox_taken_ordered(struct core *core, uint32_t room, unsigned place,
                           const struct member_set *members)
 {
-    struct ring_entry *entry = &outbox_ring(core, room)[place];
+    struct ring_entry *entry = &outbox_ring(core, room)->entries[place];
     const struct member_set taken = member_set_both(&entry->waiting, members);
 
     count_taken(core, room, member_set_count(&taken));

@@ -28,7 +28,8 @@ struct receivers {
     unsigned unbound; /* Members that have no validated path: their deliveries are dropped. */
 };
 
-/* Puts a record of stream 0 behind what the room has waiting. The pool has a cell left. */
+/* Puts a record of stream 0 behind what the room has waiting. The pool has a cell left, or the ring
+ * is full, so that another record gives way. */
 void outbox_put_ordered(struct core *core, uint32_t room, uint32_t slot,
                         const struct record *record, const struct receivers *receivers);
 
@@ -58,6 +59,6 @@ struct stream *outbox_stream(struct core *core, uint32_t room, uint32_t cell);
 /* The first active cell of a room from `from` on, in words of 64; UINT32_MAX if there is none. */
 uint32_t outbox_next(const struct core *core, uint32_t room, uint32_t from);
 
-struct ring_entry *outbox_ring(struct core *core, uint32_t room);
+struct ring *outbox_ring(struct core *core, uint32_t room);
 
 #endif

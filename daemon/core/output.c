@@ -130,8 +130,8 @@ static void queue_due_rooms(struct core *core)
         struct room *room = &core->rooms[index];
         const uint64_t late_ns = core->now_ns - room->flush_due_ns;
 
-        assert(room->flush == FLUSH_TIMED);
-        if (late_ns > core->counters.flush_late_ns_max) {
+        assert(room->flush == FLUSH_TIMED || room->flush == FLUSH_HELD);
+        if (room->flush == FLUSH_TIMED && late_ns > core->counters.flush_late_ns_max) {
             core->counters.flush_late_ns_max = late_ns;
         }
         room->flush = FLUSH_QUEUED;
@@ -152,9 +152,10 @@ static void flush_rooms(struct core *core)
             place_list_prepend(&core->dirty, index);
             return;
         }
-        room->flush = FLUSH_NONE;
+        room_flushed(core, index, core->now_ns);
         core->counters.flushes++;
     }
+    core->is_pressed = core->is_pressed && core->dirty.count > 0;
 }
 
 unsigned core_output(struct core *core, struct output outputs[], unsigned capacity, uint64_t now_ns)

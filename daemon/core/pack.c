@@ -12,64 +12,20 @@
 /* A record that waits: a cell of the room, or a place of its ring with RING_BIT. */
 #define RING_BIT UINT32_C(0x80000000)
 
-size_t batch_bodies_size(size_t max_datagram)
-{
-    return OUTPUTS_MAX * ((max_datagram + 63) / 64 * 64);
-}
-
-void batch_init(struct batch *batch, void *bodies, size_t max_datagram)
-{
-    batch->body_bytes = bodies;
-    batch->body_stride = (max_datagram + 63) / 64 * 64;
-}
-
-uint8_t *batch_body(struct batch *batch)
-{
-    assert(batch->bodies < OUTPUTS_MAX);
-    return batch->body_bytes + batch->bodies++ * batch->body_stride;
-}
-
-/* Outputs that still fit, each with a body of its own. */
-static unsigned batch_left(const struct batch *batch)
-{
-    const unsigned outputs = batch->capacity - batch->count;
-    const unsigned bodies = OUTPUTS_MAX - batch->bodies;
-
-    return outputs < bodies ? outputs : bodies;
-}
-
-void batch_add(struct core *core, uint32_t slot_index, const struct path *path,
-               enum datagram_type type, uint8_t *room, size_t body_size, unsigned deliveries)
-{
-    struct batch *batch = &core->batch;
-    const unsigned index = batch->count++;
-    struct slot *slot = &core->slots[slot_index];
-    const struct datagram_head head = slot_next_head(slot, slot_index, type);
-
-    assert(index < batch->capacity);
-    datagram_seal_shared(&head, slot->key_down, room, body_size, batch->heads[index],
-                         batch->tags[index]);
-    batch->notes[index].type = (uint8_t)type;
-    batch->notes[index].deliveries = (uint8_t)deliveries;
-    batch->outputs[index] = (struct output){.path = *path,
-                                            .head = batch->heads[index],
-                                            .body = room + DATAGRAM_HEAD_SIZE,
-                                            .tag = batch->tags[index],
-                                            .head_size = DATAGRAM_HEAD_SIZE,
-                                            .body_size = (uint16_t)body_size,
-                                            .tag_size = DATAGRAM_TAG_SIZE};
-}
-
 /* One packing of a room. */
 struct packing {
     struct core *core;
     uint32_t room_index;
     struct room *room;
-    struct ring_entry *ring;
+    struct ring *ring;
     uint64_t now_ns;
     struct member_set waiting; /* Members that something waits for, without those served. */
+    struct member_set alone;   /* Members whose budget is too low for all that waits. */
+    struct member_set held;    /* Those of them that cannot have a datagram now. */
     const struct pack_item *items;
+    uint32_t ring_count; /* The first of them are the ring's, oldest first; the cells ascend. */
     uint32_t item_count;
+    uint32_t start; /* The first cell's item from the room's rotor on, and around. */
 };
 
 static size_t size_down(bool is_retained, size_t size)
@@ -79,7 +35,7 @@ static size_t size_down(bool is_retained, size_t size)
 
 static void list_ring(const struct packing *packing, unsigned place, struct pack_item *out)
 {
-    const struct ring_entry *entry = &packing->ring[place];
+    const struct ring_entry *entry = &packing->ring->entries[place];
 
     out->waiting = &entry->waiting;
     out->id = place | RING_BIT;
@@ -97,32 +53,69 @@ static void list_cell(const struct packing *packing, uint32_t cell, struct pack_
     out->size = (uint16_t)size_down(stream->is_retained, stream->size);
 }
 
-/* Lists what waits: the ring, oldest first, then the cells, from the rotor on and around. */
+/* The item of the first cell from `rotor` on; item_count if there is none. */
+static uint32_t item_from(const struct packing *packing, uint32_t rotor)
+{
+    uint32_t low = packing->ring_count;
+    uint32_t high = packing->item_count;
+
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+
+        if (packing->items[middle].id < rotor) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* The same, but with the first cell behind the last. */
+static uint32_t item_around(const struct packing *packing, uint32_t rotor)
+{
+    const uint32_t index = item_from(packing, rotor);
+
+    return index == packing->item_count ? packing->ring_count : index;
+}
+
+/* The n-th item of a walk over all: the ring's and the cells' in turn, these from `start` on and
+ * around. */
+static uint32_t item_at(const struct packing *packing, uint32_t n, uint32_t start, bool cells_first)
+{
+    const uint32_t cells = packing->item_count - packing->ring_count;
+    uint32_t index = start + n;
+
+    if (cells_first && n >= cells) {
+        return n - cells;
+    }
+    if (!cells_first) {
+        if (n < packing->ring_count) {
+            return n;
+        }
+        index -= packing->ring_count;
+    }
+    return index < packing->item_count ? index : index - cells;
+}
+
+/* Lists what waits: the ring, oldest first, then the cells. */
 static void list_items(struct packing *packing)
 {
     struct core *core = packing->core;
-    const struct room *room = packing->room;
     struct pack_item *items = core->pack_items;
     uint32_t count = 0;
-    uint32_t cell = 0;
 
-    for (unsigned index = 0; index < ROOM_RING_SIZE && room->ring_waiting != 0; index++) {
-        const unsigned place = (unsigned)((room->ring_next + index) % ROOM_RING_SIZE);
-
-        if ((room->ring_waiting >> place & 1) != 0) {
-            list_ring(packing, place, &items[count++]);
-        }
+    for (unsigned index = 0; index < packing->ring->count; index++) {
+        list_ring(packing, packing->ring->order[index], &items[count++]);
     }
-    for (cell = outbox_next(core, packing->room_index, room->rotor); cell != UINT32_MAX;
-         cell = outbox_next(core, packing->room_index, cell + 1)) {
-        list_cell(packing, cell, &items[count++]);
-    }
-    for (cell = outbox_next(core, packing->room_index, 0); cell < room->rotor;
+    packing->ring_count = count;
+    for (uint32_t cell = outbox_next(core, packing->room_index, 0); cell != UINT32_MAX;
          cell = outbox_next(core, packing->room_index, cell + 1)) {
         list_cell(packing, cell, &items[count++]);
     }
     packing->items = items;
     packing->item_count = count;
+    packing->start = item_around(packing, packing->room->rotor);
 }
 
 static uint32_t age_ms(const struct packing *packing, const struct stream *stream)
@@ -140,7 +133,7 @@ static struct record record_of(const struct packing *packing, const struct pack_
     const struct stream *stream = NULL;
 
     if ((item->id & RING_BIT) != 0) {
-        const struct ring_entry *entry = &packing->ring[item->id & ~RING_BIT];
+        const struct ring_entry *entry = &packing->ring->entries[item->id & ~RING_BIT];
 
         return (struct record){.member = entry->sender_id,
                                .size = entry->size,
@@ -162,6 +155,7 @@ static void find_waiting(struct packing *packing)
     for (uint32_t index = 0; index < packing->item_count; index++) {
         member_set_add_all(&packing->waiting, packing->items[index].waiting);
     }
+    member_set_remove_all(&packing->waiting, &packing->held);
 }
 
 /* Where the group splits over a record into those who wait for it and those who neither do nor have
@@ -192,6 +186,7 @@ static struct member_set find_group(const struct packing *packing, unsigned firs
 {
     struct member_set group = packing->waiting;
 
+    member_set_remove_all(&group, &packing->alone);
     for (uint32_t index = 0; index < packing->item_count; index++) {
         if (!member_set_is_empty(packing->items[index].waiting)) {
             split_group(&group, &packing->items[index], first);
@@ -307,8 +302,8 @@ static bool build_shared(struct packing *packing, const struct member_set *group
 
     shared->body_count = 0;
     shared->id_count = 0;
-    for (uint32_t index = 0; index < packing->item_count; index++) {
-        const struct pack_item *item = &packing->items[index];
+    for (uint32_t n = 0; n < packing->item_count; n++) {
+        const struct pack_item *item = &packing->items[item_at(packing, n, packing->start, false)];
         struct record record;
 
         if (!is_common(item, group)) {
@@ -373,33 +368,66 @@ static bool send_shared(struct packing *packing, const struct member_set *group)
     return true;
 }
 
-/* Which records go into a pass over what waits for one member. */
-enum pass { PASS_RETAINED, PASS_ALL };
-
-/* Returns false when the body is full. */
-static bool write_own(struct packing *packing, unsigned member, enum pass pass,
-                      struct record_writer *writer)
+/* Puts a record that a member waits for into a body for it alone. Returns false when it does not
+ * fit. */
+static bool write_item(struct packing *packing, const struct pack_item *item, unsigned member,
+                       struct record_writer *writer)
 {
+    struct slot *slot =
+        &packing->core->slots[room_slot(packing->core, packing->room_index, member)];
+    const struct record record = record_of(packing, item);
     struct member_set self = {{0}};
 
+    if (!record_write(writer, &record)) {
+        return false;
+    }
+    if ((item->id & RING_BIT) == 0) {
+        slot->rotor = item->id + 1;
+    }
     member_set_add(&self, member);
-    for (uint32_t index = 0; index < packing->item_count; index++) {
-        const struct pack_item *item = &packing->items[index];
-        struct record record;
+    take(packing, item->id, &self);
+    return true;
+}
 
-        if (!member_set_has(item->waiting, member)) {
-            continue;
-        }
-        record = record_of(packing, item);
-        if (pass == PASS_RETAINED && !record.is_retained) {
-            continue;
-        }
-        if (!record_write(writer, &record)) {
+/* The retained records, for who has never had them: one lap over the cells, so that it ends however
+ * fast they are renewed. Returns false when the body is full. */
+static bool write_retained(struct packing *packing, unsigned member, struct record_writer *writer)
+{
+    struct slot *slot =
+        &packing->core->slots[room_slot(packing->core, packing->room_index, member)];
+
+    for (uint32_t index = item_from(packing, slot->rotor); index < packing->item_count; index++) {
+        const struct pack_item *item = &packing->items[index];
+
+        if (member_set_has(item->waiting, member) &&
+            outbox_stream(packing->core, packing->room_index, item->id)->is_retained &&
+            !write_item(packing, item, member, writer)) {
             return false;
         }
-        take(packing, item->id, &self);
     }
+    slot->is_fresh = false;
     return true;
+}
+
+/* All that waits for a member, as far as it fits. With a budget that is too low for it the states
+ * go on where they have stopped, and take turns with stream 0 in going first. */
+static void write_all(struct packing *packing, unsigned member, struct record_writer *writer)
+{
+    struct slot *slot =
+        &packing->core->slots[room_slot(packing->core, packing->room_index, member)];
+    const bool is_alone = member_set_has(&packing->alone, member);
+    const uint32_t start = is_alone ? item_around(packing, slot->rotor) : packing->start;
+    const bool states_first = is_alone && slot->states_next;
+
+    slot->states_next = false;
+    for (uint32_t n = 0; n < packing->item_count; n++) {
+        const struct pack_item *item = &packing->items[item_at(packing, n, start, states_first)];
+
+        if (member_set_has(item->waiting, member) && !write_item(packing, item, member, writer)) {
+            slot->states_next = !states_first;
+            return;
+        }
+    }
 }
 
 /* One body with what waits for one member; false if nothing does any more. */
@@ -412,36 +440,117 @@ static bool send_own(struct packing *packing, unsigned member)
     struct record_writer writer;
 
     record_writer_init(&writer, RECORD_DOWN, room + DATAGRAM_HEAD_SIZE, body_capacity(core));
-    if (!slot->is_fresh || write_own(packing, member, PASS_RETAINED, &writer)) {
-        (void)write_own(packing, member, PASS_ALL, &writer);
+    if (!slot->is_fresh || write_retained(packing, member, &writer)) {
+        write_all(packing, member, &writer);
     }
     if (writer.count == 0) {
         core->batch.bodies--;
-        slot->is_fresh = false;
         return false;
     }
     batch_add(core, slot_index, &slot->path, DATAGRAM_DATA, room, writer.size, writer.count);
     return true;
 }
 
-/* Serves one member, with its group if it has one. Returns false when the batch is full. */
-static bool serve(struct packing *packing, unsigned member)
+/* Whether a member's budget has so many bytes. */
+static bool has_budget(const struct packing *packing, unsigned member, size_t bytes)
 {
-    struct member_set group = find_group(packing, member);
+    const struct core *core = packing->core;
+    struct slot *slot = &core->slots[room_slot(core, packing->room_index, member)];
+    const uint32_t rate = slot_down_rate(core, slot);
+    const uint32_t burst = slot_down_burst(core, rate);
 
-    if (member_set_count(&group) >= 2) {
-        thin_group(packing, &group);
+    return rate == 0 || (bytes <= burst &&
+                         bucket_has(&slot->down, rate, burst, (uint32_t)bytes, packing->now_ns));
+}
+
+/* More than all that waits can take, with heads and padding. */
+static size_t bytes_of_all(const struct packing *packing)
+{
+    size_t bodies = packing->item_count / RECORDS_MAX + SHARED_BODIES_MAX;
+    size_t bytes = 0;
+
+    for (uint32_t index = 0; index < packing->item_count; index++) {
+        bytes += packing->items[index].size;
     }
-    if (member_set_has(&group, member) && member_set_count(&group) >= 2) {
-        return send_shared(packing, &group);
+    bodies += 2 * bytes / body_capacity(packing->core);
+    return bytes + bytes / PADDING_PART_MAX + bodies * DATAGRAM_OVERHEAD;
+}
+
+/* Finds the members whose budgets do not allow all that waits, and those of them that get nothing
+ * now. */
+static void find_held(struct packing *packing)
+{
+    const struct core *core = packing->core;
+    struct member_set limited = packing->waiting;
+    size_t bytes = 0;
+
+    if (core->limits.client_down_bytes_rate == 0) {
+        limited = member_set_both(&limited, &packing->room->budgeted);
     }
+    if (member_set_is_empty(&limited)) {
+        return;
+    }
+    bytes = bytes_of_all(packing);
+    for (unsigned member = member_set_next(&limited, 0); member != MEMBER_NONE;
+         member = member_set_next(&limited, member + 1)) {
+        if (has_budget(packing, member, bytes)) {
+            continue;
+        }
+        member_set_add(&packing->alone, member);
+        if (!has_budget(packing, member, core->limits.max_datagram)) {
+            member_set_add(&packing->held, member);
+        }
+    }
+}
+
+/* Serves a member with bodies of its own. Returns false when the batch is full. */
+static bool serve_alone(struct packing *packing, unsigned member)
+{
+    const struct core *core = packing->core;
+    const bool is_alone = member_set_has(&packing->alone, member);
+
     while (batch_left(&packing->core->batch) > 0) {
+        if (is_alone && !has_budget(packing, member, core->limits.max_datagram)) {
+            member_set_add(&packing->held, member);
+            member_set_remove(&packing->waiting, member);
+            return true;
+        }
         if (!send_own(packing, member)) {
             member_set_remove(&packing->waiting, member);
             return true;
         }
     }
     return false;
+}
+
+/* Serves one member, with its group if it has one. Returns false when the batch is full. */
+static bool serve(struct packing *packing, unsigned member)
+{
+    struct member_set group = {{0}};
+
+    if (member_set_has(&packing->alone, member)) {
+        return serve_alone(packing, member);
+    }
+    group = find_group(packing, member);
+    if (member_set_count(&group) >= 2) {
+        thin_group(packing, &group);
+    }
+    if (member_set_has(&group, member) && member_set_count(&group) >= 2) {
+        return send_shared(packing, &group);
+    }
+    return serve_alone(packing, member);
+}
+
+/* Serves everyone that something waits for. Returns false when the batch is full. */
+static bool serve_all(struct packing *packing)
+{
+    for (unsigned member = member_set_next(&packing->waiting, 0); member != MEMBER_NONE;
+         member = member_set_next(&packing->waiting, member)) {
+        if (!serve(packing, member)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* The cell with which the next flush begins: the one behind that with which this one does. */
@@ -464,19 +573,21 @@ bool pack_room(struct core *core, uint32_t room_index, uint64_t now_ns)
                               .ring = outbox_ring(core, room_index),
                               .now_ns = now_ns};
     const uint32_t rotor = turned_rotor(&packing);
+    bool has_room = true;
 
     list_items(&packing);
-    while (packing.room->waiting > 0) {
-        unsigned member = 0;
-
+    find_waiting(&packing);
+    find_held(&packing);
+    find_waiting(&packing);
+    while (has_room && !member_set_is_empty(&packing.waiting)) {
+        has_room = serve_all(&packing);
         find_waiting(&packing);
-        for (member = member_set_next(&packing.waiting, 0); member != MEMBER_NONE;
-             member = member_set_next(&packing.waiting, member)) {
-            if (!serve(&packing, member)) {
-                return packing.room->waiting == 0;
-            }
-        }
     }
+    if (!member_set_is_empty(&packing.waiting)) {
+        return false;
+    }
+    core->counters.receivers_held += member_set_count(&packing.held);
+    packing.room->held = packing.held;
     packing.room->rotor = rotor;
     return true;
 }

@@ -291,6 +291,8 @@ static unsigned find_receivers(const struct arrival *arrival, const struct recor
 
     if (record->member == MEMBER_ALL) {
         to = room->present;
+    } else if (record->member >= MEMBER_GROUP_FIRST && record->member <= MEMBER_GROUP_LAST) {
+        to = *room_group(core, slot->room, record->member - MEMBER_GROUP_FIRST);
     } else {
         member = record->member == MEMBER_HOST ? room->host
                                                : room_member(core, slot->room, record->member);
@@ -347,23 +349,31 @@ static enum reason check_room_budgets(const struct arrival *arrival, const struc
                                       const struct receivers *receivers)
 {
     const struct relay_limits *limits = &arrival->core->limits;
-    struct room *room = &arrival->core->rooms[arrival->slot->room];
+    struct slot *slot = arrival->slot;
+    struct room *room = &arrival->core->rooms[slot->room];
+    const struct share_budget counts = {.room = &room->deliveries,
+                                        .own = &slot->deliveries,
+                                        .rate = limits->room_deliveries_rate,
+                                        .burst = limits->room_deliveries_burst};
+    const struct share_budget sizes = {.room = &room->bytes,
+                                       .own = &slot->delivery_bytes,
+                                       .rate = limits->room_bytes_rate,
+                                       .burst = limits->room_bytes_burst};
     const uint32_t deliveries = member_set_count(&receivers->bound);
     const uint32_t bytes = deliveries * record->size;
 
-    if (!bucket_take(&room->deliveries, limits->room_deliveries_rate, limits->room_deliveries_burst,
-                     deliveries, arrival->now_ns)) {
-        return limit_record(arrival, REASON_ROOM_DELIVERIES, limits->room_deliveries_rate,
-                            bucket_wait_ns(&room->deliveries, limits->room_deliveries_rate,
-                                           limits->room_deliveries_burst, deliveries));
+    if (!share_has(&room->share, &counts, deliveries, arrival->now_ns)) {
+        return limit_record(arrival, REASON_ROOM_DELIVERIES, counts.rate,
+                            share_wait_ns(&room->share, &counts, deliveries));
     }
-    if (limits->room_bytes_rate != 0 &&
-        !bucket_take(&room->bytes, limits->room_bytes_rate, limits->room_bytes_burst, bytes,
-                     arrival->now_ns)) {
-        return limit_record(
-            arrival, REASON_ROOM_BYTES, limits->room_bytes_rate,
-            bucket_wait_ns(&room->bytes, limits->room_bytes_rate, limits->room_bytes_burst, bytes));
+    if (sizes.rate != 0) {
+        if (!share_has(&room->share, &sizes, bytes, arrival->now_ns)) {
+            return limit_record(arrival, REASON_ROOM_BYTES, sizes.rate,
+                                share_wait_ns(&room->share, &sizes, bytes));
+        }
+        share_take(&room->share, &sizes, bytes, arrival->now_ns);
     }
+    share_take(&room->share, &counts, deliveries, arrival->now_ns);
     return REASON_NONE;
 }
 
@@ -371,8 +381,7 @@ static enum reason pass_ordered(const struct arrival *arrival, const struct reco
                                 const struct receivers *receivers)
 {
     struct core *core = arrival->core;
-    const struct room *room = &core->rooms[arrival->slot->room];
-    const bool frees_one = (room->ring_waiting >> (room->ring_next % ROOM_RING_SIZE) & 1) != 0;
+    const bool frees_one = outbox_ring(core, arrival->slot->room)->count == RING_SIZE;
     const enum reason reason = check_room_budgets(arrival, record, receivers);
 
     if (reason != REASON_NONE) {
@@ -443,7 +452,7 @@ static enum reason take_record(const struct arrival *arrival, const struct recor
 static enum reason act_data(const struct arrival *arrival)
 {
     struct core *core = arrival->core;
-    const struct room *room = &core->rooms[arrival->slot->room];
+    struct room *room = &core->rooms[arrival->slot->room];
     const int count = record_body_check(RECORD_UP, arrival->body, arrival->body_size);
     struct record_reader reader;
     struct record record;
@@ -452,6 +461,7 @@ static enum reason act_data(const struct arrival *arrival)
         return REASON_MALFORMED;
     }
     core->counters.records_read += (unsigned)count;
+    share_mark(&room->share, arrival->slot->member, arrival->now_ns);
     record_reader_init(&reader, RECORD_UP, arrival->body, arrival->body_size);
     for (unsigned position = 0; record_next(&reader, &record); position++) {
         const enum reason reason = take_record(arrival, &record, position);

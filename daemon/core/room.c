@@ -26,7 +26,7 @@ uint32_t room_open(struct core *core, const struct command *command, uint64_t no
     assert(room->state == ROOM_FREE);
     tag = room->tag + 1;
     memset(room, 0, sizeof(*room));
-    memset(outbox_ring(core, index), 0, ROOM_RING_SIZE * sizeof(struct ring_entry));
+    ring_clear(outbox_ring(core, index));
     room->state = ROOM_OPEN;
     room->tag = tag == 0 ? 1 : tag;
     room->members_max = command->members_max;
@@ -57,13 +57,9 @@ struct room *room_find(struct core *core, struct room_ref name)
 void room_free(struct core *core, uint32_t index)
 {
     struct room *room = &core->rooms[index];
-    struct ring_entry *ring = outbox_ring(core, index);
 
     assert(room->state != ROOM_FREE && room->member_count == 0 && room->waiting == 0);
-    for (unsigned place = 0; place < ROOM_RING_SIZE; place++) {
-        assert(member_set_is_empty(&ring[place].waiting));
-    }
-    (void)ring;
+    assert(outbox_ring(core, index)->count == 0);
     timer_clear(&core->timers, core->limits.slots_max + index);
     timer_clear(&core->flush_timers, index);
     core->ticking_count -= room->tick_us > 0;
@@ -122,6 +118,35 @@ void room_set_host(struct core *core, uint32_t index, unsigned member)
     room->host_epoch++;
 }
 
+static struct member_set *groups_of(const struct core *core, uint32_t index)
+{
+    return core->room_groups + (size_t)index * CORE_GROUPS;
+}
+
+const struct member_set *room_group(const struct core *core, uint32_t index, unsigned group)
+{
+    assert(group < CORE_GROUPS);
+    return &groups_of(core, index)[group];
+}
+
+void room_subscribe(struct core *core, uint32_t slot_index, uint64_t groups)
+{
+    struct slot *slot = &core->slots[slot_index];
+    struct member_set *sets = groups_of(core, slot->room);
+
+    /* Only what changes is written: an unused room's row stays untouched memory. */
+    for (uint64_t bits = slot->groups ^ groups; bits != 0; bits &= bits - 1) {
+        const unsigned group = (unsigned)__builtin_ctzll(bits);
+
+        if ((groups >> group & 1) != 0) {
+            member_set_add(&sets[group], slot->member);
+        } else {
+            member_set_remove(&sets[group], slot->member);
+        }
+    }
+    slot->groups = groups;
+}
+
 static unsigned find_free(const struct room *room)
 {
     unsigned member = room->next_member;
@@ -147,6 +172,9 @@ void room_add(struct core *core, uint32_t index, uint32_t slot_index)
     core->room_slots[row(core, index) + member] = slot_index;
     core->room_ages[row(core, index) + room->member_count] = (uint8_t)member;
     member_set_add(&room->present, member);
+    if (slot->down_rate != 0) {
+        member_set_add(&room->budgeted, member);
+    }
     room->member_count++;
     room->next_member = (uint16_t)((member + 1) % room->members_max);
     if (room->member_count == 1) {
@@ -186,9 +214,12 @@ struct room_change room_remove(struct core *core, uint32_t index, unsigned membe
     struct room_change change = {false};
 
     outbox_remove(core, room_slot(core, index, member));
+    room_subscribe(core, room_slot(core, index, member), 0);
     forget_age(core, index, member);
     member_set_remove(&room->present, member);
     member_set_remove(&room->bound, member);
+    member_set_remove(&room->budgeted, member);
+    member_set_remove(&room->held, member);
     room->member_count--;
     if (room->member_count == 0) {
         room->empty_ns = now_ns;
@@ -197,7 +228,7 @@ struct room_change room_remove(struct core *core, uint32_t index, unsigned membe
         room_set_host(core, index, room_member_by_age(core, index, 0));
         change.has_new_host = true;
     }
-    if (room->ring_waiting != 0) {
+    if (outbox_ring(core, index)->count != 0) {
         /* What the leaver has said on stream 0 should be there before the news that it has left. */
         flush_early(core, index);
     }
@@ -228,15 +259,53 @@ void room_touch(struct core *core, uint32_t index, uint64_t now_ns)
 {
     struct room *room = &core->rooms[index];
 
-    if (room->flush == FLUSH_NONE && room->tick_us > 0) {
+    const bool is_idle = room->flush == FLUSH_NONE || room->flush == FLUSH_HELD;
+
+    if (is_idle && room->tick_us > 0) {
         await_tick(core, index, now_ns);
-    } else if (room->flush == FLUSH_NONE) {
+    } else if (is_idle) {
+        timer_clear(&core->flush_timers, index);
         room->flush = FLUSH_QUEUED;
         place_list_append(&core->dirty, index);
     }
-    if (member_set_count_word(room->ring_waiting) >= ROOM_RING_EARLY) {
+    if (outbox_ring(core, index)->fresh >= RING_EARLY) {
         /* Else one member that talks much would push out what the others have said. */
         flush_early(core, index);
+        core->is_pressed = true;
+    }
+}
+
+void room_flushed(struct core *core, uint32_t index, uint64_t now_ns)
+{
+    struct room *room = &core->rooms[index];
+    uint64_t wait_ns = UINT64_MAX;
+
+    outbox_ring(core, index)->fresh = 0;
+    room->flush = room->waiting > 0 ? FLUSH_HELD : FLUSH_NONE;
+    if (room->flush == FLUSH_NONE) {
+        return;
+    }
+    for (unsigned member = member_set_next(&room->held, 0); member != MEMBER_NONE;
+         member = member_set_next(&room->held, member + 1)) {
+        const struct slot *slot = &core->slots[room_slot(core, index, member)];
+        const uint32_t rate = slot_down_rate(core, slot);
+        const uint64_t one_ns = bucket_wait_ns(&slot->down, rate, slot_down_burst(core, rate),
+                                               core->limits.max_datagram);
+
+        wait_ns = one_ns < wait_ns ? one_ns : wait_ns;
+    }
+    assert(wait_ns != UINT64_MAX);
+    room->flush_due_ns = now_ns + (wait_ns > 0 ? wait_ns : 1);
+    timer_set(&core->flush_timers, index, room->flush_due_ns);
+}
+
+void room_let_go(struct core *core, uint32_t index)
+{
+    struct room *room = &core->rooms[index];
+
+    if (room->flush == FLUSH_HELD) {
+        room->flush_due_ns = core->now_ns;
+        timer_set(&core->flush_timers, index, core->now_ns);
     }
 }
 

@@ -5,6 +5,8 @@
 #include "daemon/core/bucket.h"
 #include "daemon/core/core.h"
 #include "daemon/core/member_set.h"
+#include "daemon/core/ring.h"
+#include "daemon/core/share.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,21 +27,12 @@ enum room_state { ROOM_FREE, ROOM_OPEN, ROOM_CLOSING };
 enum room_flush {
     FLUSH_NONE,   /* Nothing waits. */
     FLUSH_TIMED,  /* The tick. */
+    FLUSH_HELD,   /* A downlink budget: nothing waits but for members that have used up theirs. */
     FLUSH_QUEUED, /* The next core_output(). */
 };
 
-#define ROOM_RING_SIZE  64 /* Records of stream 0 that can wait in a room. */
-#define ROOM_RING_EARLY 32 /* With as many the room does not wait for its tick. */
 #define ROOM_REST_MIN   16
 #define GENERATION_LAST 0xFE
-
-/* One record of stream 0. */
-struct ring_entry {
-    struct member_set waiting;
-    uint32_t cell; /* CELL_NONE when nobody waits. */
-    uint16_t sender_id;
-    uint16_t size;
-};
 
 struct room {
     enum room_state state;
@@ -56,15 +49,17 @@ struct room {
     struct member_set bound;
     uint16_t next_member; /* Where the search for a free index begins. */
 
-    struct bucket deliveries; /* The room's budgets. */
+    struct member_set budgeted; /* Members that asked for a downlink budget of their own. */
+    struct member_set held;     /* Those whose budget was used up at the last flush. */
+
+    struct bucket deliveries; /* The room's budgets, and who shares them. */
     struct bucket bytes;
+    struct share share;
 
     enum room_flush flush;
-    uint64_t flush_due_ns;   /* FLUSH_TIMED: when. */
+    uint64_t flush_due_ns;   /* FLUSH_TIMED and FLUSH_HELD: when. */
     uint32_t waiting;        /* Deliveries that wait, of all members. */
     uint32_t retained_bytes; /* Payload of all retained records. */
-    uint64_t ring_next;      /* The next record of stream 0 gets place ring_next % 64. */
-    uint64_t ring_waiting;   /* By place: somebody waits for it. */
     uint32_t rotor;          /* The cell that the next flush begins with. */
 
     uint8_t code_size;
@@ -96,6 +91,12 @@ struct room_change {
  * as it is. The oldest member becomes host when the host leaves. */
 struct room_change room_remove(struct core *core, uint32_t index, unsigned member, uint64_t now_ns);
 
+/* Makes the member of a slot one of exactly these interest groups. */
+void room_subscribe(struct core *core, uint32_t slot, uint64_t groups);
+
+/* Who is of a group, below CORE_GROUPS. */
+const struct member_set *room_group(const struct core *core, uint32_t index, unsigned group);
+
 /* Makes `member` the host. */
 void room_set_host(struct core *core, uint32_t index, unsigned member);
 
@@ -113,6 +114,13 @@ uint16_t room_member_id(const struct core *core, uint32_t index, unsigned member
 
 /* Something waits now: sees to it that it is flushed at its time. */
 void room_touch(struct core *core, uint32_t index, uint64_t now_ns);
+
+/* All is packed that may be: waits until the first of those held back has budget again, or for
+ * whatever comes before. */
+void room_flushed(struct core *core, uint32_t index, uint64_t now_ns);
+
+/* The downlink budgets have changed: looks at once at who is held back. */
+void room_let_go(struct core *core, uint32_t index);
 
 /* Sets the timer of the room's own end: emptiness or age. */
 void room_set_timer(struct core *core, uint32_t index);

@@ -11,6 +11,7 @@
 #define NS_PER_MS UINT64_C(1000000)
 
 #define NOTICE_INTERVAL_NS NS_PER_S
+#define DOWN_BURST_PART    8U /* A downlink budget's burst is an eighth of a second. */
 
 static_assert(BYE_DATAGRAM_SIZE == DATAGRAM_OVERHEAD + BODY_BYE_SIZE, "a BYE has one size");
 
@@ -144,6 +145,23 @@ void slot_release(struct core *core, uint32_t index)
     slot->answers = 0;
     set_state(core, slot, SLOT_FREE);
     pool_put(&core->slot_pool, index);
+}
+
+uint32_t slot_down_rate(const struct core *core, const struct slot *slot)
+{
+    const uint32_t limit = core->limits.client_down_bytes_rate;
+
+    if (slot->down_rate == 0 || (limit != 0 && limit < slot->down_rate)) {
+        return limit;
+    }
+    return slot->down_rate;
+}
+
+uint32_t slot_down_burst(const struct core *core, uint32_t rate)
+{
+    const uint32_t least = 2U * core->limits.max_datagram;
+
+    return rate / DOWN_BURST_PART > least ? rate / DOWN_BURST_PART : least;
 }
 
 void slot_notice(struct core *core, uint32_t index, enum reason reason, uint32_t limit,

@@ -66,6 +66,7 @@ struct slot {
     uint32_t room;
     uint16_t member;    /* Its index in the room. */
     uint16_t member_id; /* Its name on the wire. */
+    uint64_t groups;    /* The interest groups that it is of. */
     uint8_t key_up[DATAGRAM_KEY_SIZE];
     uint8_t key_down[DATAGRAM_KEY_SIZE];
 
@@ -80,6 +81,11 @@ struct slot {
     struct bucket datagrams; /* The client's budgets. */
     struct bucket bytes;
     struct bucket records;
+    struct bucket deliveries; /* Its part of the room's budgets: share.h. */
+    struct bucket delivery_bytes;
+    struct bucket down;
+    uint32_t
+        down_rate; /* The downlink budget that the client asked for, bytes a second; 0: none. */
     struct bucket challenges;
     struct bucket moves;
 
@@ -98,7 +104,9 @@ struct slot {
     uint64_t over_first_s;   /* The first and the last second of an unbroken run of seconds in */
     uint64_t over_last_s;    /* which a budget was exceeded; 0 = none. */
 
-    bool is_fresh; /* Retained records wait for it that it has never had. */
+    bool is_fresh;    /* Retained records wait for it that it has never had. */
+    bool states_next; /* Its next body of its own begins with the states, not with stream 0. */
+    uint32_t rotor;   /* The cell from which on such a body takes states. */
     uint8_t stream_ids[STREAMS_PER_MEMBER_MAX]; /* By place; 0 = not in use. */
 };
 
@@ -126,6 +134,11 @@ struct stream *slot_streams(struct core *core, uint32_t index);
 
 /* The head of the next datagram down, with a sequence of its own. */
 struct datagram_head slot_next_head(struct slot *slot, uint32_t index, enum datagram_type type);
+
+/* The slot's downlink budget: bytes of DATA a second, the lower of the limit and of what the client
+ * asked for; 0 = none. The burst is an eighth of a second, and at least two datagrams. */
+uint32_t slot_down_rate(const struct core *core, const struct slot *slot);
+uint32_t slot_down_burst(const struct core *core, uint32_t rate);
 
 /* A limit dropped something of this client: tells it, at most once a second. */
 void slot_notice(struct core *core, uint32_t index, enum reason reason, uint32_t limit,

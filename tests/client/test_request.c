@@ -57,6 +57,9 @@ static void verbs__of_the_host__carry_their_fields(void **state)
     assert_true(fake_relay_request(&link.relay, CONTROL_LOCK)->is_locked);
     expect_done(gsrelay_hand_over(link.client, 9));
     assert_int_equal(fake_relay_request(&link.relay, CONTROL_HAND_OVER)->member, 9);
+    expect_done(gsrelay_subscribe(link.client, UINT64_C(1) << 63 | 5));
+    assert_true(fake_relay_request(&link.relay, CONTROL_SUBSCRIBE)->groups ==
+                (UINT64_C(1) << 63 | 5));
     expect_done(gsrelay_set_metadata(link.client, "map=2", 5));
     assert_memory_equal(fake_relay_request(&link.relay, CONTROL_SET_METADATA)->metadata.at, "map=2",
                         5);
@@ -106,7 +109,29 @@ static void arguments__out_of_range__are_refused(void **state)
     assert_int_equal(gsrelay_join_room(link.client, "CDFHJKMNPQRTV"), GSRELAY_INVALID);
     assert_true(gsrelay_join_room(link.client, " cdf-hjk ") > 0);
     fake_link_turn(&link);
-    assert_memory_equal(fake_relay_request(&link.relay, CONTROL_JOIN)->code.at, "CDFHJK", 6);
+    assert_memory_equal(fake_relay_request(&link.relay, CONTROL_JOIN)->join.code.at, "CDFHJK", 6);
+    fake_link_close(&link);
+}
+
+static void down_rate__of_the_options__goes_with_create_and_join(void **state)
+{
+    struct gsrelay_options options;
+    struct gsrelay_room room;
+
+    (void)state;
+    gsrelay_options_init(&options);
+    assert_int_equal(options.down_bytes_s, 0);
+    options.down_bytes_s = 20000;
+    fake_link_open(&link, &options);
+    link.relay.membership.down_bytes_s = 15000;
+    fake_link_join(&link);
+    assert_int_equal(fake_relay_request(&link.relay, CONTROL_JOIN)->join.down_bytes_s, 20000);
+    assert_int_equal(gsrelay_get_room(link.client, &room), GSRELAY_OK);
+    assert_int_equal(room.down_bytes_s, 15000);
+    assert_true(gsrelay_leave(link.client) > 0);
+    assert_true(gsrelay_create_room(link.client, NULL) > 0);
+    fake_link_turn(&link);
+    assert_int_equal(fake_relay_request(&link.relay, CONTROL_CREATE)->create.down_bytes_s, 20000);
     fake_link_close(&link);
 }
 
@@ -481,6 +506,7 @@ int main(void)
         cmocka_unit_test(verbs__of_the_host__carry_their_fields),
         cmocka_unit_test(create__with_options__carries_them),
         cmocka_unit_test(arguments__out_of_range__are_refused),
+        cmocka_unit_test(down_rate__of_the_options__goes_with_create_and_join),
         cmocka_unit_test(ping__takes_time__it_is_told),
         cmocka_unit_test(leave__answered__room_is_left),
         cmocka_unit_test(request__refused__has_reason_limit_and_time),

@@ -88,7 +88,7 @@ static void send__wrong_arguments__are_refused(void **state)
     (void)state;
     join();
     assert_int_equal(gsrelay_send(link.client, 0, 1, 0, bytes, 1), GSRELAY_INVALID);
-    assert_int_equal(gsrelay_send(link.client, 0xFF00, 1, 0, bytes, 1), GSRELAY_INVALID);
+    assert_int_equal(gsrelay_send(link.client, 0xFF40, 1, 0, bytes, 1), GSRELAY_INVALID);
     assert_int_equal(gsrelay_send(link.client, GSRELAY_TO_ALL, 1, 2, bytes, 1), GSRELAY_INVALID);
     assert_int_equal(gsrelay_send(link.client, GSRELAY_TO_ALL, 1, 0, NULL, 1), GSRELAY_INVALID);
     assert_int_equal(gsrelay_send(link.client, GSRELAY_TO_ALL, 0, GSRELAY_RETAIN, bytes, 1),

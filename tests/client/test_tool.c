@@ -60,6 +60,11 @@ static void options__of_each_command__are_read(void **state)
         parse("ticket --secret-file f --key-id k --client c --expires 10m --grant create"), 0);
     assert_int_equal(options.lifetime_s, 600);
     assert_string_equal(options.grants[0], "create");
+    assert_int_equal(options.to_group, -1);
+    assert_int_equal(parse("join ABC --groups 0,4,8-10,63 --to-group 63 --down-rate 20000"), 0);
+    assert_true(options.groups == (UINT64_C(1) << 63 | 0x711));
+    assert_int_equal(options.to_group, 63);
+    assert_int_equal(options.down_rate_s, 20000);
     assert_int_equal(parse("--help"), 0);
     assert_int_equal(options.command, TOOL_HELP);
     assert_int_equal(parse("join -V"), 0);
@@ -111,6 +116,15 @@ static void command_line__wrong__is_refused(void **state)
         "--stream= create",
         "--retain create",
         "--retain=yes --stream 1 create",
+        "--groups 64 join A",
+        "--groups 5-4 join A",
+        "--groups 1, join A",
+        "--groups 1-2-3 join A",
+        "--groups= join A",
+        "--to-group 64 join A",
+        "--to-group 1 --stream 1 --retain join A",
+        "--down-rate 0 join A",
+        "--down-rate 64KiB join A",
         "--count 0 ping",
         "--jsn create",
         "-x create",

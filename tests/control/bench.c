@@ -478,7 +478,7 @@ struct control_membership bench_create(struct bench *bench, unsigned index)
 struct control_membership bench_join(struct bench *bench, unsigned index, const char *code)
 {
     struct control_message message = {.type = CONTROL_JOIN};
-    message.code = (struct wire_bytes){(const uint8_t *)code, strlen(code)};
+    message.join.code = (struct wire_bytes){(const uint8_t *)code, strlen(code)};
     (void)bench_send(bench, index, &message);
     return bench_expect(bench, index, CONTROL_MEMBERSHIP).membership;
 }

@@ -74,6 +74,7 @@ struct bench_room {
         struct slot_ref slot;
         struct slot_secret secret;
         uint16_t id;
+        uint32_t down_bytes_s;
     } members[BENCH_MEMBERS];
 };
 

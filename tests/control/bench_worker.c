@@ -66,6 +66,7 @@ static void membership(struct bench_worker *worker, const struct command *comman
     event->locked = room->locked;
     event->members_max = room->members_max;
     event->tick_us = room->tick_us;
+    event->down_bytes_s = member->down_bytes_s;
     event->code_size = room->code_size;
     memcpy(event->code, room->code, room->code_size);
     event->metadata_size = room->metadata_size;
@@ -82,7 +83,8 @@ static struct bench_member *add_member(struct bench_worker *worker, struct bench
     *member = (struct bench_member){.session = command->session,
                                     .secret = command->secret,
                                     .slot = {++worker->last_slot, command->secret.tag},
-                                    .id = ++worker->last_member};
+                                    .id = ++worker->last_member,
+                                    .down_bytes_s = command->down_bytes_s};
     return member;
 }
 
@@ -245,6 +247,8 @@ static void run_member(struct bench_worker *worker, const struct command *comman
         hand_over(worker, command, room);
     } else if (command->type == COMMAND_SET_METADATA) {
         set_metadata(worker, command, room);
+    } else if (command->type == COMMAND_SUBSCRIBE) {
+        (void)answer(worker, command, EVENT_DONE);
     } else {
         membership(worker, command, room, member);
     }

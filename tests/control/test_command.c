@@ -58,7 +58,7 @@ static void send_create(unsigned client, struct control_create create)
 static void send_join(unsigned client, const char *code)
 {
     struct control_message message = {.type = CONTROL_JOIN};
-    message.code = (struct wire_bytes){(const uint8_t *)code, strlen(code)};
+    message.join.code = (struct wire_bytes){(const uint8_t *)code, strlen(code)};
     (void)bench_send(bench, client, &message);
 }
 

@@ -99,7 +99,7 @@ static void ask(unsigned index)
         message.create.metadata = (struct wire_bytes){bytes, pick(100)};
     } else if (message.type == CONTROL_JOIN) {
         const char *code = codes[pick(8)];
-        message.code = (struct wire_bytes){(const uint8_t *)code, strlen(code)};
+        message.join.code = (struct wire_bytes){(const uint8_t *)code, strlen(code)};
     } else if (message.type == CONTROL_SET_METADATA) {
         message.metadata = (struct wire_bytes){bytes, pick(CORE_METADATA_MAX)};
     } else if (message.type == CONTROL_LOCK) {

@@ -170,6 +170,38 @@ static void announcements__in_the_grace_time__are_not_kept(void **state)
     assert_int_equal(bench_expect(bench, 0, CONTROL_MEMBERSHIP).membership.member_count, 2);
 }
 
+static void membership__down_rate__is_the_one_that_the_worker_tells(void **state)
+{
+    (void)state;
+    struct control_message message = {
+        .type = CONTROL_CREATE,
+        .create = {.metadata.at = (const uint8_t *)"", .down_bytes_s = 20000}};
+    bench_login(bench, 0);
+    (void)bench_send(bench, 0, &message);
+    struct control_membership first = bench_expect(bench, 0, CONTROL_MEMBERSHIP).membership;
+    assert_int_equal(first.down_bytes_s, 20000);
+    message = (struct control_message){.type = CONTROL_JOIN,
+                                       .join = {.code = first.code, .down_bytes_s = 500}};
+    bench_login(bench, 1);
+    (void)bench_send(bench, 1, &message);
+    assert_int_equal(bench_expect(bench, 1, CONTROL_MEMBERSHIP).membership.down_bytes_s, 500);
+}
+
+static void subscribe__member__reaches_the_worker_and_is_answered(void **state)
+{
+    (void)state;
+    struct control_message message = {.type = CONTROL_SUBSCRIBE,
+                                      .groups = UINT64_C(0x8000000000000001)};
+    bench_login(bench, 0);
+    (void)bench_send(bench, 0, &message);
+    (void)bench_expect_error(bench, 0, REASON_NOT_IN_ROOM);
+    (void)bench_create(bench, 0);
+    (void)bench_send(bench, 0, &message);
+    (void)bench_expect(bench, 0, CONTROL_OK);
+    assert_int_equal(bench->workers[0].last.type, COMMAND_SUBSCRIBE);
+    assert_true(bench->workers[0].last.groups == UINT64_C(0x8000000000000001));
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IONBF, 0);
@@ -185,6 +217,8 @@ int main(void)
         TEST(events__for_what_is_gone__are_counted_and_forgotten),
         TEST(answers__to_a_request_that_nobody_made__are_forgotten),
         TEST(announcements__in_the_grace_time__are_not_kept),
+        TEST(membership__down_rate__is_the_one_that_the_worker_tells),
+        TEST(subscribe__member__reaches_the_worker_and_is_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -181,11 +181,12 @@ static void ticket__good__grants_what_it_says(void **state)
     (void)bench_expect(bench, 0, CONTROL_MEMBERSHIP);
     (void)bench_send_type(bench, 0, CONTROL_LEAVE);
     (void)bench_expect(bench, 0, CONTROL_OK);
-    struct control_message join = {.type = CONTROL_JOIN, .code = {(const uint8_t *)"MMMMMM", 6}};
+    struct control_message join = {.type = CONTROL_JOIN,
+                                   .join.code = {(const uint8_t *)"MMMMMM", 6}};
     (void)bench_send(bench, 0, &join);
     (void)bench_expect_error(bench, 0, REASON_NOT_PERMITTED);
     join.request = 0;
-    join.code.at = (const uint8_t *)"KMMMMM";
+    join.join.code.at = (const uint8_t *)"KMMMMM";
     (void)bench_send(bench, 0, &join);
     (void)bench_expect_error(bench, 0, REASON_NO_SUCH_ROOM);
     login_ticket(1, "gsr1:k1:1700000100:bob:join=*");

@@ -119,6 +119,12 @@ static const char *check_slot(struct core *core, uint32_t index, struct found *f
     HOLDS(is_within(&slot->bytes, limits->client_bytes_burst, limits->max_datagram));
     HOLDS(is_within(&slot->records, limits->client_records_burst, 1));
     HOLDS(is_within(&slot->challenges, limits->challenge_session_burst, 1));
+    HOLDS(is_within(&slot->down, slot_down_burst(core, slot_down_rate(core, slot)), 0));
+    HOLDS(is_within(&slot->deliveries, limits->room_deliveries_burst, CORE_MEMBERS_MAX));
+    HOLDS(is_within(&slot->delivery_bytes, limits->room_bytes_burst,
+                    CORE_MEMBERS_MAX * (uint32_t)limits->max_datagram));
+    HOLDS((slot->down_rate != 0) ==
+          member_set_has(&core->rooms[slot->room].budgeted, slot->member));
     for (unsigned place = 0; place < limits->streams_per_member && broken == NULL; place++) {
         broken = check_stream(core, index, place, found);
     }
@@ -129,18 +135,46 @@ static const char *check_ring(struct core *core, uint32_t index, struct found *f
                               uint64_t *waiting)
 {
     const struct room *room = &core->rooms[index];
-    const struct ring_entry *ring = outbox_ring(core, index);
+    const struct ring *ring = outbox_ring(core, index);
+    bool is_seen[RING_SIZE] = {false};
 
-    for (unsigned place = 0; place < ROOM_RING_SIZE; place++) {
-        const bool is_waiting = (room->ring_waiting >> place & 1) != 0;
-        struct member_set beyond = ring[place].waiting;
+    HOLDS(ring->count <= RING_SIZE && ring->fresh <= RING_SIZE);
+    for (unsigned at = 0; at < RING_SIZE; at++) {
+        const unsigned place = ring->order[at];
+        const struct ring_entry *entry = &ring->entries[place];
+        struct member_set beyond = entry->waiting;
 
+        HOLDS(place < RING_SIZE && !is_seen[place]);
+        is_seen[place] = true;
         member_set_remove_all(&beyond, &room->bound);
         HOLDS(member_set_is_empty(&beyond));
-        HOLDS(is_waiting == !member_set_is_empty(&ring[place].waiting));
-        found->cells += is_waiting;
-        *waiting += member_set_count(&ring[place].waiting);
+        HOLDS((at < ring->count) == !member_set_is_empty(&entry->waiting));
+        HOLDS((at < ring->count) == (entry->cell != CELL_NONE));
+        found->cells += at < ring->count;
+        *waiting += member_set_count(&entry->waiting);
     }
+    return NULL;
+}
+
+/* Each member's groups have it, and nobody else. */
+static const char *check_groups(const struct core *core, uint32_t index)
+{
+    unsigned members = 0;
+    unsigned groups = 0;
+
+    for (unsigned position = 0; position < core->rooms[index].member_count; position++) {
+        const unsigned member = room_member_by_age(core, index, position);
+        uint64_t bits = core->slots[room_slot(core, index, member)].groups;
+
+        for (; bits != 0; bits &= bits - 1) {
+            HOLDS(member_set_has(room_group(core, index, (unsigned)__builtin_ctzll(bits)), member));
+            groups++;
+        }
+    }
+    for (unsigned group = 0; group < CORE_GROUPS; group++) {
+        members += member_set_count(room_group(core, index, group));
+    }
+    HOLDS(members == groups);
     return NULL;
 }
 
@@ -169,6 +203,24 @@ static const char *check_members(struct core *core, uint32_t index, uint64_t *wa
     return NULL;
 }
 
+/* Between flushes everyone has had what waits, but for those whose budget is used up. */
+static bool waits_for_held_only(struct core *core, uint32_t index)
+{
+    const struct room *room = &core->rooms[index];
+    const struct ring *ring = outbox_ring(core, index);
+    struct member_set waiting = {{0}};
+
+    for (uint32_t cell = outbox_next(core, index, 0); cell != UINT32_MAX;
+         cell = outbox_next(core, index, cell + 1)) {
+        member_set_add_all(&waiting, &outbox_stream(core, index, cell)->waiting);
+    }
+    for (unsigned at = 0; at < ring->count; at++) {
+        member_set_add_all(&waiting, &ring->entries[ring->order[at]].waiting);
+    }
+    member_set_remove_all(&waiting, &room->held);
+    return member_set_is_empty(&waiting);
+}
+
 static const char *check_room(struct core *core, uint32_t index, struct found *found)
 {
     const struct room *room = &core->rooms[index];
@@ -186,17 +238,22 @@ static const char *check_room(struct core *core, uint32_t index, struct found *f
     found->ticking += room->tick_us > 0;
     found->timers += has_timer(&core->timers, core->limits.slots_max + index);
     found->flush_timers += has_timer(&core->flush_timers, index);
+    member_set_add_all(&beyond, &room->held);
+    member_set_add_all(&beyond, &room->budgeted);
     member_set_remove_all(&beyond, &room->present);
     HOLDS(member_set_is_empty(&beyond));
     HOLDS(room->tag != 0 && room->member_count == member_set_count(&room->present));
     HOLDS(room->member_count <= room->members_max);
     HOLDS(room->member_count == 0 ? room->host == MEMBER_NONE
                                   : member_set_has(&room->present, room->host));
-    HOLDS(has_timer(&core->flush_timers, index) == (room->flush == FLUSH_TIMED));
+    HOLDS(has_timer(&core->flush_timers, index) ==
+          (room->flush == FLUSH_TIMED || room->flush == FLUSH_HELD));
+    HOLDS(room->flush != FLUSH_HELD || waits_for_held_only(core, index));
     HOLDS(room->flush != FLUSH_QUEUED || is_listed(&core->dirty, index));
     HOLDS(room->waiting == 0 || room->flush != FLUSH_NONE);
     HOLDS(is_within(&room->deliveries, core->limits.room_deliveries_burst, CORE_MEMBERS_MAX));
-    broken = check_members(core, index, &waiting);
+    broken = check_groups(core, index);
+    broken = broken != NULL ? broken : check_members(core, index, &waiting);
     if (broken == NULL) {
         broken = check_ring(core, index, found, &waiting);
     }

@@ -31,6 +31,7 @@ struct relay_limits fixture_limits(void)
         .client_bytes_burst = 100000000,
         .client_records_rate = 1000000,
         .client_records_burst = 1000000,
+        .client_down_bytes_rate = 0,
         .room_deliveries_rate = 100000000,
         .room_deliveries_burst = 100000000,
         .room_bytes_rate = 0,
@@ -262,6 +263,7 @@ void client_create(struct fixture *fixture, struct client *client, unsigned numb
     init_client(fixture, client, number);
     command = client_command(client, COMMAND_CREATE);
     command.secret = client->secret;
+    command.down_bytes_s = fixture->down_bytes_s;
     command.members_max = fixture->limits.members_per_room_max;
     command.tick_us = tick_us;
     command.code_size = 6;
@@ -280,6 +282,7 @@ void client_join(struct fixture *fixture, struct client *client, unsigned number
     client->room = host->room;
     command = client_command(client, COMMAND_JOIN);
     command.secret = client->secret;
+    command.down_bytes_s = fixture->down_bytes_s;
     fixture_command(fixture, &command);
     take_membership(fixture, client, from);
 }

@@ -108,12 +108,17 @@ static const struct event *command(struct ops *ops, struct ops_client *client,
     return answer;
 }
 
-static void become_member(struct ops_client *client, const struct event *answer)
+static void become_member(const struct ops *ops, struct ops_client *client,
+                          const struct event *answer)
 {
     client->is_member = true;
     client->has_cookie = false;
     client->last_size = 0;
     client->last_number = 0;
+    client->groups = 0;
+    client->down_bytes_s = answer->down_bytes_s;
+    client->down_begin_ns = ops->fixture.now_ns;
+    client->down_bytes = 0;
     client->client.room = answer->room;
     client->client.slot = answer->slot;
     client->client.member = answer->member;
@@ -133,6 +138,7 @@ static void enter(struct ops *ops, struct ops_client *client, enum command_type 
     entry.room = ops->clients[take_below(ops, OPS_CLIENTS)].client.room;
     entry.members_max = (uint16_t)(4 + take_below(ops, 9));
     entry.tick_us = take_below(ops, 2) * (1 + take_below(ops, 50)) * 1000;
+    entry.down_bytes_s = take_below(ops, 3) == 0 ? 1 + take(ops) * 8 : 0;
     entry.secret.tag = (uint32_t)(fixture_random(&ops->fixture) | 1);
     for (unsigned index = 0; index < DATAGRAM_KEY_SIZE; index++) {
         entry.secret.key_up[index] = (uint8_t)fixture_random(&ops->fixture);
@@ -141,7 +147,7 @@ static void enter(struct ops *ops, struct ops_client *client, enum command_type 
     answer = command(ops, client, &entry);
     if (answer->type == EVENT_MEMBERSHIP) {
         client->client.secret = entry.secret;
-        become_member(client, answer);
+        become_member(ops, client, answer);
     }
     ops_look(ops);
 }
@@ -160,6 +166,17 @@ static void do_member_command(struct ops *ops, struct ops_client *client, enum c
     if (type == COMMAND_LEAVE && client->is_member) {
         OPS_REQUIRE(ops, answer->type == EVENT_DONE);
         client->is_member = false;
+    }
+    ops_look(ops);
+}
+
+static void subscribe(struct ops *ops, struct ops_client *client)
+{
+    struct command entry = client_command(&client->client, COMMAND_SUBSCRIBE);
+
+    entry.groups = (take(ops) & 1) | (uint64_t)(take(ops) & 1) << 31 | (uint64_t)take(ops) << 56;
+    if (command(ops, client, &entry)->type == EVENT_DONE) {
+        client->groups = entry.groups;
     }
     ops_look(ops);
 }
@@ -206,7 +223,7 @@ static uint16_t take_destination(struct ops *ops, const struct ops_client *clien
     case 0:
         return MEMBER_HOST;
     case 1:
-        return MEMBER_GROUP_FIRST;
+        return (uint16_t)(MEMBER_GROUP_FIRST + take_below(ops, 3) * 31);
     case 2:
         return client->client.member;
     case 3:
@@ -225,6 +242,7 @@ static void remember(struct ops *ops, const struct ops_client *client, const str
         (struct ops_message){.number = ops->number,
                              .sender = client->client.member,
                              .to = record->member == MEMBER_HOST ? MEMBER_ALL : record->member,
+                             .receivers = ops_group_members(ops, record->member),
                              .room = client->client.room,
                              .order = order,
                              .size = record->size,
@@ -537,6 +555,8 @@ static void step(struct ops *ops)
     case 24:
         if (take_below(ops, 64) == 0) {
             drain(ops);
+        } else {
+            subscribe(ops, client);
         }
         break;
     case 25:

@@ -13,6 +13,7 @@
  * hostile, time, outputs that succeed or fail, new limits. After every call the core is recounted
  * (core_check.h), and everything that comes out is held against what went in:
  *     a record reaches only members that it was for, unaltered, and no stream goes backwards;
+ *     no member gets more than its downlink budget allows;
  *     an address that has not echoed a challenge never gets more bytes than it sent, sealed;
  *     each command has exactly one answer;
  *     what is not sealed for a slot gets nothing back.
@@ -39,7 +40,8 @@
 struct ops_message {
     uint32_t number;
     uint16_t sender;
-    uint16_t to; /* A member, or 0xFFFF. */
+    uint16_t to;        /* A member, a group, or 0xFFFF. */
+    uint32_t receivers; /* A group: the clients that were of it, a bit each. */
     struct room_ref room;
     uint64_t order;
     uint16_t size;
@@ -50,8 +52,12 @@ struct ops_client {
     struct client client;
     bool is_member;
     bool has_cookie;
+    uint64_t groups;
     uint8_t cookie[8];
     unsigned cookie_address;
+    uint32_t down_bytes_s; /* Its downlink budget; 0 = none. */
+    uint64_t down_begin_ns;
+    uint64_t down_bytes;
     uint8_t last[2048]; /* The last datagram, for replays. */
     size_t last_size;
     uint32_t last_number;                           /* Of stream 0. */
@@ -90,6 +96,9 @@ void ops_look(struct ops *ops);
 
 /* The number of a path that fixture_path() made. */
 unsigned ops_address(const struct ops *ops, const struct path *path);
+
+/* The clients that are of an interest group, a bit each; none for any other destination. */
+uint32_t ops_group_members(const struct ops *ops, uint16_t group);
 
 /* The byte at `index` of the payload with this number. */
 uint8_t ops_filler(uint32_t number, unsigned index);

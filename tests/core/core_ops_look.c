@@ -23,6 +23,19 @@ unsigned ops_address(const struct ops *ops, const struct path *path)
     return 0;
 }
 
+uint32_t ops_group_members(const struct ops *ops, uint16_t group)
+{
+    uint32_t members = 0;
+
+    for (unsigned number = 0; number < OPS_CLIENTS; number++) {
+        const bool is_of_it = group >= MEMBER_GROUP_FIRST && group <= MEMBER_GROUP_LAST &&
+                              (ops->clients[number].groups >> (group & 63) & 1) != 0;
+
+        members |= (uint32_t)is_of_it << number;
+    }
+    return members;
+}
+
 static struct ops_client *client_of(struct ops *ops, const struct sent *sent)
 {
     struct datagram_head head;
@@ -76,7 +89,8 @@ static void check_record(struct ops *ops, struct ops_client *client, const struc
     }
     OPS_REQUIRE(ops, message->room.index == client->client.room.index &&
                          message->room.tag == client->client.room.tag);
-    OPS_REQUIRE(ops, message->to == MEMBER_ALL || message->to == client->client.member);
+    OPS_REQUIRE(ops, message->to == MEMBER_ALL || message->to == client->client.member ||
+                         (message->receivers >> (client - ops->clients) & 1) != 0);
     if (record->stream == 0) {
         OPS_REQUIRE(ops, number > client->last_number);
         client->last_number = number;
@@ -87,6 +101,19 @@ static void check_record(struct ops *ops, struct ops_client *client, const struc
         *last = message->order;
     }
     ops->records_received++;
+}
+
+/* A budget of an eighth of a second, or two datagrams, at once, and its rate from then on. */
+static void check_down_budget(struct ops *ops, struct ops_client *client, size_t size)
+{
+    const uint64_t elapsed_ns = ops->fixture.now_ns - client->down_begin_ns;
+    const uint64_t rate = client->down_bytes_s;
+    const uint64_t least = 2U * ops->fixture.limits.max_datagram;
+    const uint64_t burst = rate / 8 > least ? rate / 8 : least;
+
+    client->down_bytes += size;
+    OPS_REQUIRE(ops, rate == 0 || client->down_bytes <=
+                                      burst + 1 + elapsed_ns / MS * rate / 1000 + rate / 1000);
 }
 
 static void check_data(struct ops *ops, struct ops_client *client, const struct sent *sent)
@@ -118,6 +145,7 @@ static void check_sent(struct ops *ops, const struct sent *sent)
     }
     if (head.type == DATAGRAM_DATA) {
         OPS_REQUIRE(ops, ops->has_echoed[address]);
+        check_down_budget(ops, client, sent->size);
         check_data(ops, client, sent);
     }
     if (head.type == DATAGRAM_CHALLENGE) {

@@ -122,18 +122,18 @@ static void ordered__many__come_in_order_and_none_is_replaced(void **state)
     (void)state;
 
     open_world(&world, &limits);
-    for (uint8_t number = 0; number < ROOM_RING_SIZE; number++) {
+    for (uint8_t number = 0; number < RING_SIZE; number++) {
         client_send_record(&world.f, number % 2 == 0 ? &world.a : &world.b, MEMBER_ALL, 0, false,
                            &number, 1);
     }
     flush(&world);
-    assert_int_equal(client_records(&world.f, &world.c, world.records), ROOM_RING_SIZE);
-    for (uint8_t number = 0; number < ROOM_RING_SIZE; number++) {
+    assert_int_equal(client_records(&world.f, &world.c, world.records), RING_SIZE);
+    for (uint8_t number = 0; number < RING_SIZE; number++) {
         assert_int_equal(world.records[number].payload[0], number);
         assert_int_equal(world.records[number].member,
                          number % 2 == 0 ? world.a.member : world.b.member);
     }
-    assert_int_equal(client_records(&world.f, &world.a, world.records), ROOM_RING_SIZE / 2);
+    assert_int_equal(client_records(&world.f, &world.a, world.records), RING_SIZE / 2);
     fixture_close(&world.f);
 }
 
@@ -144,14 +144,14 @@ static void ordered__beyond_the_ring__loses_the_oldest(void **state)
     (void)state;
 
     open_world(&world, &limits);
-    for (uint8_t number = 0; number < ROOM_RING_SIZE + 5; number++) {
+    for (uint8_t number = 0; number < RING_SIZE + 5; number++) {
         client_send_record(&world.f, &world.a, MEMBER_ALL, 0, false, &number, 1);
     }
     assert_int_equal(fixture_dropped(&world.f, REASON_OVERRUN), 10);
     flush(&world);
-    assert_int_equal(client_records(&world.f, &world.c, world.records), ROOM_RING_SIZE);
+    assert_int_equal(client_records(&world.f, &world.c, world.records), RING_SIZE);
     assert_int_equal(world.records[0].payload[0], 5);
-    assert_int_equal(world.records[ROOM_RING_SIZE - 1].payload[0], ROOM_RING_SIZE + 4);
+    assert_int_equal(world.records[RING_SIZE - 1].payload[0], RING_SIZE + 4);
     fixture_close(&world.f);
 }
 
@@ -163,16 +163,16 @@ static void ordered__half_the_ring_waits__leaves_before_the_tick(void **state)
 
     open_world(&world, &limits);
     client_send_record(&world.f, &world.b, MEMBER_ALL, 0, false, "b", 1);
-    for (unsigned number = 1; number < ROOM_RING_SIZE / 2; number++) {
+    for (unsigned number = 1; number < RING_SIZE / 2; number++) {
         fixture_flush(&world.f);
         assert_int_equal(world.f.sent_count, 0);
         client_send_record(&world.f, &world.a, MEMBER_ALL, 0, false, "a", 1);
     }
     fixture_flush(&world.f);
     /* What one member says cannot push out what another has said in the same tick. */
-    assert_int_equal(client_records(&world.f, &world.c, world.records), ROOM_RING_SIZE / 2);
+    assert_int_equal(client_records(&world.f, &world.c, world.records), RING_SIZE / 2);
     assert_int_equal(world.records[0].member, world.b.member);
-    for (unsigned number = 0; number < ROOM_RING_SIZE; number++) {
+    for (unsigned number = 0; number < RING_SIZE; number++) {
         client_send_record(&world.f, &world.a, MEMBER_ALL, 0, false, "a", 1);
         fixture_flush(&world.f);
     }

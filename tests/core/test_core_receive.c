@@ -296,11 +296,14 @@ static void room_budgets__used_up__drop_before_the_fan_out(void **state)
     open_world(&world, &limits);
     client_bind(&world.f, &world.c);
     client_send_record(&world.f, &world.a, MEMBER_ALL, 1, false, payload, 100);
-    client_send_record(&world.f, &world.b, MEMBER_ALL, 1, false, payload, 100);
+    client_send_record(&world.f, &world.a, MEMBER_ALL, 1, false, payload, 100);
     assert_int_equal(fixture_dropped(&world.f, REASON_ROOM_BYTES), 1);
-    client_send_record(&world.f, &world.b, MEMBER_ALL, 1, false, payload, 1);
+    /* What was dropped for one budget has not used up the other. */
+    client_send_record(&world.f, &world.a, MEMBER_ALL, 1, false, payload, 1);
+    assert_int_equal(fixture_dropped(&world.f, REASON_ROOM_DELIVERIES), 0);
+    client_send_record(&world.f, &world.a, MEMBER_ALL, 1, false, payload, 1);
     assert_int_equal(fixture_dropped(&world.f, REASON_ROOM_DELIVERIES), 1);
-    assert_int_equal(fixture_counters(&world.f).deliveries_made, 2);
+    assert_int_equal(fixture_counters(&world.f).deliveries_made, 4);
     fixture_take_events(&world.f);
     assert_int_equal(fixture_event(&world.f, EVENT_NOTICE, 0)->reason, REASON_ROOM_BYTES);
     fixture_close(&world.f);

@@ -164,7 +164,7 @@ struct control_membership raw_join(struct raw *raw, const char *code)
     const struct control_message join = {
         .type = CONTROL_JOIN,
         .request = 2,
-        .code = {.at = (const uint8_t *)code, .size = strlen(code)},
+        .join.code = {.at = (const uint8_t *)code, .size = strlen(code)},
     };
     struct control_message answer;
 

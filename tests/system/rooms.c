@@ -204,6 +204,29 @@ static void join__full_room__is_refused_with_the_limit(void **state)
                    GSRELAY_REASON_ALREADY_IN_ROOM);
 }
 
+static void groups__subscribed__get_what_is_for_them(void **state)
+{
+    const struct trio trio = enter_trio();
+    struct gsrelay_client *host = actor_client(trio.host);
+    struct actor *outside = actor_connect();
+
+    (void)state;
+    assert_refused(outside, gsrelay_subscribe(actor_client(outside), 1),
+                   GSRELAY_REASON_NOT_IN_ROOM);
+    assert_done(trio.player, gsrelay_subscribe(actor_client(trio.player), UINT64_C(1) << 63 | 1));
+    assert_done(trio.onlooker, gsrelay_subscribe(actor_client(trio.onlooker), 2));
+    assert_int_equal(gsrelay_send(host, GSRELAY_TO_GROUP(64), 1, 0, "x", 1), GSRELAY_INVALID);
+    assert_int_equal(gsrelay_send(host, GSRELAY_TO_GROUP(63), 1, GSRELAY_RETAIN, "x", 1),
+                     GSRELAY_INVALID);
+    assert_int_equal(gsrelay_send(host, GSRELAY_TO_GROUP(63), 1, 0, "63", 2), GSRELAY_OK);
+    assert_int_equal(gsrelay_send(host, GSRELAY_TO_GROUP(1), 2, 0, "1", 1), GSRELAY_OK);
+    assert_int_equal(actor_await(trio.player, GSRELAY_EVENT_STATE).stream, 1);
+    assert_int_equal(actor_await(trio.onlooker, GSRELAY_EVENT_STATE).stream, 2);
+    actors_turns(20);
+    assert_int_equal(actor_count(trio.player, GSRELAY_EVENT_STATE), 0);
+    assert_int_equal(actor_count(trio.onlooker, GSRELAY_EVENT_STATE), 0);
+}
+
 static void send_live(struct actor *actor, unsigned number)
 {
     const uint8_t live[2] = {'l', (uint8_t)number};
@@ -273,6 +296,7 @@ int main(int argc, char **argv)
         ROOM_TEST(leave__host_and_all__the_oldest_follows_and_the_code_lives),
         ROOM_TEST(metadata__set_by_the_host__reaches_all_and_who_comes_later),
         ROOM_TEST(join__full_room__is_refused_with_the_limit),
+        ROOM_TEST(groups__subscribed__get_what_is_for_them),
         ROOM_TEST(retained__late_joiner__gets_the_newest_with_its_age_first),
     };
 

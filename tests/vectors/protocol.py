@@ -318,8 +318,8 @@ def u64(v):
 # (direction, name, type, request, [(field, encoder, value), ...]) in the order of the page's tables.
 MESSAGES = [
     ("up", "START", 0x01, 1, [("features", u32, 3)]),
-    ("up", "CREATE", 0x02, 2, [("members_max", u16, 8), ("tick_us", u32, 16000), ("flags", u8, 1), ("metadata", bytes16, b"map=2")]),
-    ("up", "JOIN", 0x03, 3, [("code", text8, b"k7q-x9p")]),
+    ("up", "CREATE", 0x02, 2, [("members_max", u16, 8), ("tick_us", u32, 16000), ("flags", u8, 1), ("metadata", bytes16, b"map=2"), ("down_bytes_s", u32, 65536)]),
+    ("up", "JOIN", 0x03, 3, [("code", text8, b"k7q-x9p"), ("down_bytes_s", u32, 0)]),
     ("up", "LEAVE", 0x04, 4, []),
     ("up", "KICK", 0x05, 5, [("member", u16, 0x0102)]),
     ("up", "LOCK", 0x06, 6, [("locked", u8, 1)]),
@@ -328,6 +328,7 @@ MESSAGES = [
     ("up", "ROOM_STATE", 0x09, 9, []),
     ("up", "PING", 0x0A, 10, [("token", u64, 0x0102030405060708)]),
     ("up", "BYE", 0x0B, 0xFFFFFFFF, []),
+    ("up", "SUBSCRIBE", 0x0C, 12, [("groups", u64, 1 << 63 | 1 << 8 | 1)]),
     ("down", "WELCOME", 0x81, 1, [("features", u32, 1), ("flags", u8, 3), ("session_id", bytes, counted(0x20, 16)),
                                   ("resume_key", bytes, counted(0x40, 32)), ("resume_grace_ms", u32, 30000),
                                   ("idle_timeout_ms", u32, 60000), ("frame_max", u16, 4096)]),
@@ -336,7 +337,7 @@ MESSAGES = [
         ("host_epoch", u32, 4), ("tick_us", u32, 16000), ("members_max", u16, 8), ("address", text8, b"relay.example"),
         ("udp_port", u16, 7778), ("slot", lambda v: v.to_bytes(3, "big"), 0x0A0B0C), ("slot_tag", u32, 0xDEADBEEF),
         ("key_up", bytes, KEY_UP), ("key_down", bytes, KEY_DOWN), ("max_datagram", u16, 1232), ("streams", u8, 8),
-        ("datagrams_s", u32, 120), ("bytes_s", u32, 65536), ("records_s", u32, 480),
+        ("datagrams_s", u32, 120), ("bytes_s", u32, 65536), ("records_s", u32, 480), ("down_bytes_s", u32, 65536),
         ("members", lambda v: u16(len(v)) + b"".join(map(u16, v)), [0x0102, 0x0201, 0xFEFF]), ("metadata", bytes16, b"map=2")]),
     ("down", "OK", 0x83, 4, []),
     ("down", "PONG", 0x84, 10, [("token", u64, 0x0102030405060708)]),

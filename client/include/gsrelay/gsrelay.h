@@ -108,6 +108,10 @@ struct gsrelay_options {
     uint32_t backoff_max_ms; /* Default 10000. A relay that says how long to wait is obeyed. */
     uint32_t attempt_ms;     /* The longest that connecting or the handshake may take. Default
                                 5000. */
+    uint32_t down_bytes_s;   /* The most that the relay is to send us, in bytes of state datagrams
+                                a second; below what the room needs, we get the newest state of
+                                everyone in turn, and less often. 0 = as much as the relay's own
+                                limit allows. Default 0. */
     uint32_t rejoin;         /* 1: after the session was lost, join the room's code again as a new
                                 member. Default 0. */
 
@@ -183,6 +187,10 @@ int32_t gsrelay_lock(struct gsrelay_client *client, int is_locked);
 int32_t gsrelay_hand_over(struct gsrelay_client *client, uint16_t member);
 int32_t gsrelay_set_metadata(struct gsrelay_client *client, const void *bytes, size_t size);
 
+/* Of which interest groups of the room we are: bit n for group n, in place of what was asked for
+ * before. A new member is of none; coming back by options.rejoin makes a new member. */
+int32_t gsrelay_subscribe(struct gsrelay_client *client, uint64_t groups);
+
 /* Measures the way to the relay and back over the control connection; needs no room. The event
  * REQUEST_DONE carries rtt_us. */
 int32_t gsrelay_ping(struct gsrelay_client *client);
@@ -196,11 +204,15 @@ int gsrelay_disconnect(struct gsrelay_client *client);
 #define GSRELAY_TO_HOST 0xFFFE
 #define GSRELAY_TO_ALL  0xFFFF /* All others: a member never receives its own states. */
 
+/* Whoever has subscribed to an interest group, 0 to 63. */
+#define GSRELAY_TO_GROUP(group) ((uint16_t)(0xFF00 + (group)))
+#define GSRELAY_GROUPS          64
+
 /* The relay keeps the newest state of this stream and gives it to whoever joins later. Only with
  * GSRELAY_TO_ALL and a stream above 0. */
 #define GSRELAY_RETAIN 1u
 
-/* Queues one state for a member's id, GSRELAY_TO_HOST or GSRELAY_TO_ALL.
+/* Queues one state for a member's id, GSRELAY_TO_HOST, GSRELAY_TO_GROUP() or GSRELAY_TO_ALL.
  *
  * Stream 0 passes every state, in the order in which it came to the relay, as long as receivers
  * keep up. On streams 1 to 255 the newest wins: a receiver gets the latest state of each sender and
@@ -329,8 +341,8 @@ struct gsrelay_room {
     uint32_t records_s;
     uint16_t streams; /* Streams above 0 that one member may use. */
     uint8_t is_locked;
-    uint8_t is_bound; /* States can come: the relay has validated our address. */
-    uint32_t reserved;
+    uint8_t is_bound;      /* States can come: the relay has validated our address. */
+    uint32_t down_bytes_s; /* What the relay sends us at most each second; 0 = no limit. */
 };
 
 /* GSRELAY_WRONG_STATE outside a room. */
