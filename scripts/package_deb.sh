@@ -2,6 +2,8 @@
 # shellcheck shell=sh
 # The Debian packages. Sourced by scripts/package.sh, which says what these functions are for.
 
+. "$root/scripts/package_deb_check.sh"
+
 package_linux_setup() {
     setup_linux
     need_packages dpkg-dev debhelper
@@ -45,10 +47,4 @@ package_linux_make() {
     }
     mkdir -p "$2"
     cp "$deb_work"/*.deb "$2"
-}
-
-# package_linux_check OUT
-package_linux_check() {
-    need_packages lintian
-    check "lintian finds nothing" lintian --fail-on error,warning,info "$1"/*.deb
 }
