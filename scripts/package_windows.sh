@@ -3,8 +3,7 @@
 # The packages for Windows: portable zip, MSI, setup program, and what winget, scoop and Chocolatey read.
 # Sourced by package.sh, which says what package_windows_* must do.
 #
-# Everything is signed if GSRELAY_SIGN_PKCS12 names a PKCS#12 file with a certificate for signing code;
-# GSRELAY_SIGN_PASSWORD_FILE holds its password, GSRELAY_SIGN_TIMESTAMP_URL names a time-stamp server.
+# Everything is signed if GSRELAY_SIGN_PKCS12 names a certificate; sign_windows.sh says more.
 
 package_windows_setup() {
     setup_windows
@@ -35,17 +34,7 @@ CMAKE
 }
 
 windows_sign() {
-    [ -n "${GSRELAY_SIGN_PKCS12:-}" ] || return 0
-    set -- "$1" -pkcs12 "$GSRELAY_SIGN_PKCS12" -n "$(identity PRODUCT)" -i "$(identity HOME_URL)" -h sha256
-    [ -z "${GSRELAY_SIGN_PASSWORD_FILE:-}" ] || set -- "$@" -readpass "$GSRELAY_SIGN_PASSWORD_FILE"
-    [ -z "${GSRELAY_SIGN_TIMESTAMP_URL:-}" ] || set -- "$@" -ts "$GSRELAY_SIGN_TIMESTAMP_URL"
-    signed=$1
-    shift
-    osslsigncode sign "$@" -in "$signed" -out "$signed.signed" </dev/null >"$work/sign.log" 2>&1 || {
-        tail -n 5 "$work/sign.log" >&2
-        die "${signed##*/} could not be signed with $GSRELAY_SIGN_PKCS12; osslsigncode's words are above."
-    }
-    mv "$signed.signed" "$signed"
+    sh "$tree/scripts/sign_windows.sh" "$1" "$(identity PRODUCT)" "$(identity HOME_URL)" || exit 1
 }
 
 # Builds the programs from $tree. No path of the machine stays in them, so the same sources give the same
@@ -171,6 +160,8 @@ windows_setup() {
     set -- -DPRODUCT="$(identity PRODUCT)" -DPUBLISHER="$(identity PUBLISHER)" -DHOLDER="$(identity HOLDER)" \
         -DYEAR="$(identity YEAR)" -DHOMEURL="$(identity HOME_URL)" -DVERSION="$package_version" \
         -DFILES="$work/files" -DOUTPUT="$setup"
+    # The uninstaller is signed in the middle of it.
+    [ -z "${GSRELAY_SIGN_PKCS12:-}" ] || set -- "$@" -DSIGN="$tree/scripts/sign_windows.sh"
     makensis -V2 -WX -NOCD "$@" "$tree/packaging/windows/setup.nsi" </dev/null >"$work/nsis.log" 2>&1 || {
         cat "$work/nsis.log" >&2
         die "makensis could not make the setup program; see above."
@@ -221,5 +212,6 @@ package_windows_make() {
 }
 
 package_windows_check() {
-    :
+    . "$root/scripts/package_windows_check.sh"
+    windows_check_all "$1"
 }

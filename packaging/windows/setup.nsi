@@ -45,7 +45,7 @@ VIAddVersionKey ProductVersion "${VERSION}"
 !insertmacro MUI_LANGUAGE "English"
 
 !ifdef SIGN
-    !uninstfinalize '${SIGN} "%1"' = 0
+    !uninstfinalize 'sh "${SIGN}" "%1" "${PRODUCT}" "${HOMEURL}"' = 0
 !endif
 
 Var Options  ; what is handed on to "service install"
