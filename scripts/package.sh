@@ -53,6 +53,10 @@ package_release_ready() {
     [ -z "$(git status --porcelain)" ] || die "A release is made from a commit: there are changes that are in none."
 }
 
+package_release_refused() {
+    ! (package_release_ready) 2>/dev/null
+}
+
 # The tree as git knows it, with the changes that are not committed yet.
 package_copy_tree() {
     mkdir -p "$1"
@@ -103,6 +107,9 @@ package_all() {
         esac
     done
     [ "$package_release" = no ] || package_release_ready
+    if [ "$package_check" = yes ] && grep -q example.invalid packaging/identity.cmake; then
+        check "no release is made while its addresses are examples" package_release_refused
+    fi
     package_version=$(identity VERSION)
     export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(package_epoch)}"
     rm -rf "$package_out"
@@ -117,6 +124,10 @@ package_all() {
     (cd "$package_out" && find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum) \
         >"$package_out.sums"
     mv "$package_out.sums" "$package_out/SHA256SUMS"
+    if [ "$package_check" = yes ]; then
+        (cd "$package_out" && sha256sum --quiet --check SHA256SUMS >&2) && package_sums=right || package_sums=wrong
+        check "SHA256SUMS is right" [ "$package_sums" = right ]
+    fi
     say "the packages are in build/package"
     [ "$package_check" = no ] || {
         echo "$checks_passed passed, $checks_failed failed"

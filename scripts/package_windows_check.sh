@@ -11,6 +11,7 @@ check_wine=$package_out.wine
 check_drive=$check_wine/drive_c
 check_program="$check_drive/Program Files/gsrelay"
 check_data=$check_drive/ProgramData/gsrelay
+check_listed='HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall'
 check_service='HKLM\SYSTEM\CurrentControlSet\Services\gsrelay'
 
 # Runs a Windows program; its output is in $check_wine.out, its exit code in $code.
@@ -86,6 +87,14 @@ starts_as() {
     }
 }
 
+# runs_from EXE: whether the service's command line begins with it, in quotes. Printed values lose what is
+# not in Wine's code page; exported ones do not.
+runs_from() {
+    windows_run reg export "$check_service" 'C:\service.reg' /y
+    iconv -f UTF-16 -t UTF-8 "$check_drive/service.reg" | tr -d '\r' | sed 's/\\\(.\)/\1/g' |
+        grep -F "\"ImagePath\"=" | grep -qF "\"$1\" service run"
+}
+
 version_is() {
     windows_run 'C:\Program Files\gsrelay\gsrelayd.exe' --version
     tr -d '\r' <"$check_wine.out" | grep -q " $1\$" || {
@@ -146,7 +155,10 @@ check_settings() {
 }
 
 settings_are_kept() {
-    cmp "$check_wine.ini" "$check_data/relay.ini" && [ -s "$check_data/logs/gsrelayd.log" ]
+    cmp "$check_wine.ini" "$check_data/relay.ini" && [ -s "$check_data/logs/gsrelayd.log" ] || {
+        ls -R "$check_data" >&2
+        return 1
+    }
 }
 
 relay() {
@@ -195,7 +207,7 @@ check_contents() {
     check "the notices hold the licences" sh -c \
         "grep -q 'Copyright (c) 2013-20.. *\$\|Frank Denis' '$folder/THIRD-PARTY-NOTICES.txt' && grep -q 'Ben Hoyt' '$folder/THIRD-PARTY-NOTICES.txt'"
     check "our licence is there" grep -q 'The gsrelay authors' "$folder/LICENSE.txt"
-    grep -oh 'href="[^"#:]*' "$folder"/docs/*.html | sed 's/href="//' | grep . | sort -u >"$check_wine.links" || true
+    grep -oh 'href="[^"#]*' "$folder"/docs/*.html | sed 's/href="//' | grep -v '^$\|^https*:' | sort -u >"$check_wine.links" || true
     check "every link between the pages leads to a page" sh -c \
         "while read -r link; do [ -f '$folder/docs/'\"\$link\" ] || { echo \"\$link\"; exit 1; }; done <'$check_wine.links'"
     for kind in .msi .zip -setup.exe; do
@@ -250,6 +262,8 @@ check_msi() {
     check "MSI: another start type and account" relay install --start auto --account LocalService
     check "MSI: upgrade" exits 0 msiexec /i "$new" /qn
     check "MSI: the new version is there" version_is "$package_version"
+    check "MSI: Windows lists the new version" test "$(registry "$check_listed\\{$(windows_guid "product $package_version")}" DisplayVersion)" = "$package_version"
+    check "MSI: and not the old one" lacks_key "$check_listed\\{$(windows_guid "product $check_old_version")}"
     check "MSI: start type and account are kept" starts_as 0x2 'NT AUTHORITY\LocalService'
     check "MSI: relay.ini is kept" settings_are_kept
     check "MSI: it runs again" holds 20 service_is RUNNING
@@ -269,11 +283,23 @@ check_msi() {
     check "MSI: players meet once more" plays
     check "MSI: uninstall while it runs" exits 0 msiexec /x "$new" /qn
     check_gone "MSI again"
+    check "MSI: an account that cannot be is refused" refuses msiexec /i "$new" /qn 'ACCOUNT=no such account'
+    check_gone "MSI refused"
+    check "MSI: into a folder of another name" exits 0 msiexec /i "$old" /qn 'INSTALLFOLDER=C:\게임 릴레이\'
+    check "MSI: the service's path is quoted" runs_from 'C:\게임 릴레이\gsrelayd.exe'
+    check "MSI: an upgrade finds it there" exits 0 msiexec /i "$new" /qn
+    check "MSI: and leaves it there" runs_from 'C:\게임 릴레이\gsrelayd.exe'
+    check "MSI: it runs there" holds 20 service_is RUNNING
+    check "MSI: nothing is elsewhere" lacks "$check_program"
+    check "MSI: uninstall from there" exits 0 msiexec /x "$new" /qn
+    check "MSI: that folder is gone" holds 10 lacks "$check_drive/게임 릴레이"
+    check_gone "MSI elsewhere"
 }
 
 check_setup() {
     old="$check_wine.old/gsrelay-$check_old_version-windows-x64-setup.exe"
     new="$1/$check_name-setup.exe"
+    check "setup: an account that cannot be is refused" exits 2 "$new" /S '/ACCOUNT=nobody'
     check "setup: first installation" exits 0 "$old" /S /START=manual
     check_signatures "$check_wine.old"
     check "setup: manual, of an account of its own" starts_as 0x3 'NT SERVICE\gsrelay'
@@ -284,6 +310,7 @@ check_setup() {
     check "setup: another start type and account" relay install --start auto --account LocalService
     check "setup: upgrade" exits 0 "$new" /S
     check "setup: the new version is there" version_is "$package_version"
+    check "setup: Windows lists the new version" test "$(registry "$check_listed\\gsrelay" DisplayVersion)" = "$package_version"
     check "setup: start type and account are kept" starts_as 0x2 'NT AUTHORITY\LocalService'
     check "setup: relay.ini is still kept" settings_are_kept
     check "setup: it runs again" holds 20 service_is RUNNING
@@ -297,8 +324,7 @@ check_setup() {
     # /D takes the rest of the line without quotes, so its words are arguments of their own here.
     check "setup: into a folder of another name" exits 0 "$new" /S '/D=C:\게임' '릴레이'
     check "setup: started there" holds 20 service_is RUNNING
-    check "setup: the service's path is quoted" test \
-        "$(registry "$check_service" ImagePath | cut -c1-32)" = '"C:\게임 릴레이\gsrelayd.exe"'
+    check "setup: the service's path is quoted" runs_from 'C:\게임 릴레이\gsrelayd.exe'
     check "setup: an upgrade finds it there" exits 0 "$new" /S
     check "setup: and leaves nothing elsewhere" lacks "$check_program"
     check "setup: uninstall from there" exits 0 'C:\게임 릴레이\uninstall.exe' /S
@@ -315,7 +341,7 @@ check_zip() {
     check "zip: installed from there" exits 0 "$daemon" service install
     check "zip: started" exits 0 "$daemon" service start
     check "zip: it runs" holds 20 service_is RUNNING
-    check "zip: the service's path is quoted" test "$(registry "$check_service" ImagePath | cut -c1-4)" = '"C:\'
+    check "zip: the service's path is quoted" runs_from "$daemon"
     check "zip: players meet" plays
     check "zip: uninstalled" exits 0 "$daemon" service uninstall
     check "zip: the service is gone" holds 10 service_is absent
@@ -328,6 +354,8 @@ windows_check_all() {
     check_name=gsrelay-$package_version-windows-x64
     names=$(windows_names)
     rm -rf "$check_wine" "$check_wine".*
+    work=$check_wine.work
+    mkdir -p "$work"
     check_make_old
     check_contents "$1"
     check_wine_begin

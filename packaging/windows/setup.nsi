@@ -94,6 +94,9 @@ Section "${PRODUCT}" SectionProgram
     File "${FILES}/docs/*.html"
     WriteUninstaller "$INSTDIR\uninstall.exe"
     ${If} ${Errors}
+        ${If} $State == 0
+            !insertmacro Relay "start"
+        ${EndIf}
         !insertmacro Refuse "The files could not be written to $INSTDIR."
     ${EndIf}
     SetOutPath "$INSTDIR"
