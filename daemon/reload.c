@@ -52,6 +52,11 @@ static void name_changes(const struct config *in_force, const struct config *rea
     for (size_t i = 0; i < count; i++) {
         const struct config_key *key = config_key_at(changed[i]);
 
+        /* A default that follows from other keys is not what somebody has changed. */
+        if (in_force->origins[changed[i]].kind == CONFIG_FROM_DEFAULT &&
+            read->origins[changed[i]].kind == CONFIG_FROM_DEFAULT) {
+            continue;
+        }
         add_key(key->is_live ? news->changed : news->restart, key);
     }
 }

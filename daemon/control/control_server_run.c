@@ -86,6 +86,7 @@ void control_server_apply(struct control_server *server, const struct relay_conf
     }
     if (server->is_draining && server->drain_wait_ns != drain_wait_ns) {
         control_drain_begin(server->control, drain_end(server), os_clock_ns());
+        control_server_flush(server);
     }
 }
 

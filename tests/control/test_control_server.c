@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,10 @@ struct fixture {
     struct control_server *server;
     struct os_thread *thread;
     int result;
+    atomic_uint moments[CONTROL_SERVER_STOPPING + 1];
+    atomic_bool is_apply_wanted;
+    atomic_bool is_applied;
+    atomic_uint reopened;
     struct peer *peer;
     struct noise_cipher send;
     struct noise_cipher receive;
@@ -60,6 +65,12 @@ static int write_log(void *context, const char *line, size_t size)
     memcpy(to->logged + to->logged_size, line, size);
     to->logged_size += size;
     return 0;
+}
+
+static void reopen_sink(void *context)
+{
+    struct fixture *of = context;
+    (void)atomic_fetch_add(&of->reopened, 1);
 }
 
 static void close_log(void *context)
@@ -86,6 +97,17 @@ static void open_link(void)
     fixture->links[0] = &fixture->link;
 }
 
+/* On the control thread. */
+static void take_moment(void *context, enum control_server_moment moment)
+{
+    struct fixture *of = context;
+    (void)atomic_fetch_add(&of->moments[moment], 1);
+    if (moment == CONTROL_SERVER_TURN && atomic_exchange(&of->is_apply_wanted, false)) {
+        control_server_apply(of->server, &of->config.values, NULL);
+        atomic_store(&of->is_applied, true);
+    }
+}
+
 static int open_server(struct control_server **out, struct net_failure *failure)
 {
     static const struct secret_file no_secrets;
@@ -94,7 +116,9 @@ static int open_server(struct control_server **out, struct net_failure *failure)
                                                    .links = fixture->links,
                                                    .worker_count = 1,
                                                    .rooms_per_worker = BENCH_ROOMS,
-                                                   .log = fixture->log};
+                                                   .log = fixture->log,
+                                                   .on_moment = take_moment,
+                                                   .context = fixture};
     return control_server_open(&options, out, failure);
 }
 
@@ -115,7 +139,8 @@ static int set_up(void **state)
     fixture->config.values.limits.max_clients = 40;
     fixture->config.values.limits.max_rooms = BENCH_ROOMS;
     const struct log_options options = {.level = LOG_DEBUG, .lines_per_s = 1000};
-    const struct log_sink sink = {.write = write_log, .close = close_log, .context = fixture};
+    const struct log_sink sink = {
+        .write = write_log, .close = close_log, .context = fixture, .reopen = reopen_sink};
     assert_int_equal(log_create(&options, sink, &fixture->log), 0);
     open_link();
     struct net_failure failure;
@@ -156,12 +181,10 @@ static void play_worker(void)
     }
 }
 
-static void play_until_stopped(void)
+/* Until the last snapshot is given, which the server asks for after `last` ones. */
+static void play_until_asked_after(unsigned last)
 {
-    /* The server ends by itself; its thread is joined when the last snapshot was given. */
     uint64_t end_ns = os_clock_ns() + PATIENCE_NS;
-    unsigned last = atomic_load(&fixture->link.snapshot_asked);
-    control_server_stop(fixture->server, UINT32_MAX);
     while (atomic_load(&fixture->link.snapshot_asked) == last ||
            atomic_load(&fixture->link.snapshot_taken) !=
                atomic_load(&fixture->link.snapshot_asked)) {
@@ -182,6 +205,19 @@ static void play_until_stopped(void)
     }
     os_thread_join(fixture->thread);
     fixture->thread = NULL;
+}
+
+/* The server ends by itself, and asked for no counters before. */
+static void play_until_ended(void)
+{
+    play_until_asked_after(0);
+}
+
+static void play_until_stopped(void)
+{
+    unsigned last = atomic_load(&fixture->link.snapshot_asked);
+    control_server_stop(fixture->server, UINT32_MAX);
+    play_until_asked_after(last);
 }
 
 static int tear_down(void **state)
@@ -315,6 +351,127 @@ static void client__logs_in_and_creates__and_hears_of_the_stop(void **state)
     assert_int_equal(count_logged("closed_shutdown=1"), 1);
 }
 
+/* Has the control thread go on with the fixture's configuration. */
+static void apply(void)
+{
+    uint64_t end_ns = os_clock_ns() + PATIENCE_NS;
+    atomic_store(&fixture->is_applied, false);
+    atomic_store(&fixture->is_apply_wanted, true);
+    control_server_wake(fixture->server);
+    while (!atomic_load(&fixture->is_applied)) {
+        assert_true(os_clock_ns() < end_ns);
+        os_sleep_ms(1);
+    }
+}
+
+static void create_room(void)
+{
+    struct control_message create = {.type = CONTROL_CREATE};
+    create.create.metadata.at = (const uint8_t *)"";
+    send_message(&create);
+    assert_int_equal(next_message().type, CONTROL_MEMBERSHIP);
+}
+
+static void drain__with_a_room__ends_when_it_is_gone(void **state)
+{
+    (void)state;
+    struct control_message leave = {.type = CONTROL_LEAVE};
+    login();
+    create_room();
+    control_server_drain(fixture->server);
+    control_server_drain(fixture->server);
+    struct control_message draining = next_message();
+    assert_int_equal(draining.type, CONTROL_DRAINING);
+    assert_true(draining.deadline_ms == CONTROL_NO_DEADLINE);
+    /* It serves as before. */
+    struct control_message ping = {.type = CONTROL_PING};
+    send_message(&ping);
+    assert_int_equal(next_message().type, CONTROL_PONG);
+    assert_int_equal(atomic_load(&fixture->moments[CONTROL_SERVER_DRAINING]), 1);
+    assert_int_equal(atomic_load(&fixture->moments[CONTROL_SERVER_STOPPING]), 0);
+    /* A bound that a reload gives it is told, and taken away again. */
+    fixture->config.values.server.drain_wait_ns = UINT64_C(3600000000000);
+    apply();
+    draining = next_message();
+    assert_int_equal(draining.type, CONTROL_DRAINING);
+    assert_in_range(draining.deadline_ms, 3000000, 3600000);
+    fixture->config.values.server.drain_wait_ns = 0;
+    apply();
+    assert_true(next_message().deadline_ms == CONTROL_NO_DEADLINE);
+    send_message(&leave);
+    play_until_ended();
+    assert_int_equal(fixture->result, RESULT_OK);
+    assert_int_equal(next_message().type, CONTROL_OK);
+    assert_int_equal(next_message().type, CONTROL_DRAINING);
+    assert_int_equal(next_message().reason, REASON_SHUTDOWN);
+    assert_int_equal(atomic_load(&fixture->moments[CONTROL_SERVER_STOPPING]), 1);
+    assert_int_equal(count_logged("evt=draining rooms=1 wait_ms=0"), 1);
+}
+
+static void drain__wait_is_over__ends_with_rooms_in_play(void **state)
+{
+    (void)state;
+    login();
+    create_room();
+    fixture->config.values.server.drain_wait_ns = UINT64_C(50000000);
+    apply();
+    control_server_drain(fixture->server);
+    play_until_ended();
+    assert_int_equal(fixture->result, RESULT_OK);
+    assert_in_range(next_message().deadline_ms, 0, 50);
+    assert_int_equal(next_message().type, CONTROL_DRAINING);
+    assert_int_equal(next_message().reason, REASON_SHUTDOWN);
+    assert_int_equal(fixture->worker.drains, 1);
+}
+
+static void drain__stop_meanwhile__ends_at_once(void **state)
+{
+    (void)state;
+    login();
+    create_room();
+    control_server_drain(fixture->server);
+    assert_int_equal(next_message().type, CONTROL_DRAINING);
+    play_until_stopped();
+    assert_int_equal(fixture->result, RESULT_OK);
+    assert_int_equal(next_message().type, CONTROL_DRAINING);
+    assert_int_equal(next_message().reason, REASON_SHUTDOWN);
+}
+
+static void apply__other_settings__hold_from_the_next_request(void **state)
+{
+    (void)state;
+    login();
+    fixture->config.values.limits.client_datagrams_s = 77;
+    fixture->config.values.log.stats_interval_ns = UINT64_C(20000000);
+    apply();
+    struct control_message create = {.type = CONTROL_CREATE};
+    create.create.metadata.at = (const uint8_t *)"";
+    send_message(&create);
+    struct control_message membership = next_message();
+    assert_int_equal(membership.membership.datagrams_s, 77);
+    assert_int_equal(membership.membership.udp_port, fixture->link.udp_port);
+    /* Counters that would have come after a minute. */
+    uint64_t end_ns = os_clock_ns() + PATIENCE_NS;
+    while (atomic_load(&fixture->link.snapshot_asked) < 2) {
+        assert_true(os_clock_ns() < end_ns);
+        play_worker();
+        os_sleep_ms(1);
+    }
+}
+
+static void reopen_log__asked_for__reaches_the_sink(void **state)
+{
+    (void)state;
+    uint64_t end_ns = os_clock_ns() + PATIENCE_NS;
+    control_server_reopen_log(fixture->server);
+    while (atomic_load(&fixture->reopened) == 0) {
+        assert_true(os_clock_ns() < end_ns);
+        os_sleep_ms(1);
+    }
+    play_until_stopped();
+    assert_int_equal(atomic_load(&fixture->reopened), 1);
+}
+
 static void report__asked_for__writes_counters_while_serving(void **state)
 {
     (void)state;
@@ -400,6 +557,11 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(client__logs_in_and_creates__and_hears_of_the_stop),
+        TEST(drain__with_a_room__ends_when_it_is_gone),
+        TEST(drain__wait_is_over__ends_with_rooms_in_play),
+        TEST(drain__stop_meanwhile__ends_at_once),
+        TEST(apply__other_settings__hold_from_the_next_request),
+        TEST(reopen_log__asked_for__reaches_the_sink),
         TEST(report__asked_for__writes_counters_while_serving),
         TEST(garbage__from_a_stranger__is_refused_and_logged),
         TEST(port__in_use__is_told_with_the_address),

@@ -5,7 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "config/config_keys.h"
 #include "config/config_report.h"
+#include "config/config_value.h"
 #include "daemon/os/os.h"
 #include "daemon/reload.h"
 
@@ -28,6 +30,16 @@ static struct {
 static struct config in_force;
 static struct options options;
 static struct reload *reload;
+
+/* Another value of a key, from line 1 of the file. */
+static void set(const char *section, const char *name, const char *value)
+{
+    const size_t index = config_key_find(section, name);
+    char why[CONFIG_MESSAGE_TEXT_SIZE];
+
+    assert_int_equal(config_value_parse(config_key_at(index), value, &files.found.values, why), 0);
+    files.found.origins[index] = (struct config_origin){.kind = CONFIG_FROM_FILE, .line = 1};
+}
 
 static int load(const struct options *asked, struct config *out, struct secret_file *secrets_out,
                 struct config_report reports_out[CONFIGURE_REPORTS])
@@ -121,9 +133,10 @@ static void reload__good_file__names_what_changed_and_is_in_force_when_done(void
 
     (void)state;
     open_reload();
-    files.found.values.udp.port = 1000;
-    files.found.values.udp.rebind_moves = 9;
-    files.found.values.log.level = CONFIG_LOG_WARN;
+    set("udp", "port", "1000");
+    set("udp", "rebind_moves", "9");
+    set("log", "level", "warn");
+    files.found.values.control.max_connections++; /* Follows from others. */
     reload_ask(reload);
     news = await_news();
     assert_true(reload_has_begun(reload));
@@ -160,7 +173,7 @@ static void reload__bad_file__leaves_what_is_in_force(void **state)
     assert_memory_equal(&news->config, &in_force, sizeof(in_force));
     reload_done(reload);
     files.is_bad = false;
-    files.found.values.log.lines_per_s = 7;
+    set("log", "lines_per_s", "7");
     reload_ask(reload);
     assert_string_equal(await_news()->changed, "log.lines_per_s");
 }
@@ -191,7 +204,7 @@ static void reload__asked_while_it_reads__reads_once_more(void **state)
     /* The second reading waits until the first one's news are done with. */
     reload_done(reload);
     await_begun(2);
-    files.found.values.log.lines_per_s = 7;
+    set("log", "lines_per_s", "7");
     atomic_store(&files.gate, 2);
     assert_string_equal(await_news()->changed, "log.lines_per_s");
     reload_done(reload);

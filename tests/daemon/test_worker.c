@@ -341,6 +341,61 @@ static void worker__a_long_steady_run__allocates_nothing(void **state)
                   (unsigned long long)snapshot->core.deliveries_sent);
 }
 
+static void worker__new_limits__act_on_the_members_who_are_there(void **state)
+{
+    struct fixture *fixture = *state;
+    const uint64_t deadline_ns = os_clock_ns() + PATIENCE_NS;
+    struct relay_limits limits = LIMITS;
+
+    limits.client_datagrams_rate = 1;
+    limits.client_datagrams_burst = 1;
+    assert_true(link_limits_give(fixture->link, &limits));
+    while (!link_limits_give(fixture->link, &limits)) { /* Until it has the first ones. */
+        assert_true(os_clock_ns() < deadline_ns);
+        os_sleep_ms(1);
+    }
+    do {
+        send_state(fixture, &fixture->members[0]);
+        assert_true(os_clock_ns() < deadline_ns);
+    } while (take_snapshot(fixture)->core.dropped[REASON_CLIENT_DATAGRAMS] == 0);
+    expect_ledgers(&fixture->link->snapshot.core);
+}
+
+static void count_wake(void *context)
+{
+    (*(unsigned *)context)++;
+}
+
+/* A full queue is no obstacle, and no word is lost: what was given last is what acts. */
+static void worker__new_limits_while_its_queue_is_full__are_taken_once(void **state)
+{
+    const struct command drain = {.type = COMMAND_DRAIN, .reason = REASON_SHUTDOWN};
+    const uint8_t seed[32] = {7};
+    struct addr relay = addr_ipv4(127, 0, 0, 1, 0);
+    struct worker *worker = NULL;
+    struct link *link;
+    unsigned wakes = 0;
+
+    (void)state;
+    assert_int_equal(worker_create(&LIMITS, open_net(&relay), seed, os_clock_ns(), &worker),
+                     RESULT_OK);
+    link = worker_link(worker);
+    link->wake_control = count_wake;
+    link->wake_context = &wakes;
+    while (queue_push(link->commands, &drain)) {
+    }
+    assert_null(link_limits_get(link));
+    assert_true(link_limits_give(link, &LIMITS));
+    assert_memory_equal(link_limits_get(link), &LIMITS, sizeof(LIMITS));
+    assert_false(link_limits_give(link, &LIMITS));
+    atomic_store(&link->stop, true);
+    worker_run(worker);
+    assert_null(link_limits_get(link));
+    assert_int_equal(wakes, 1);
+    assert_true(link_limits_give(link, &LIMITS));
+    worker_destroy(worker);
+}
+
 /* More commands than one turn takes, the order to tell the members among them. */
 static void worker__stopped_with_many_commands_waiting__carries_out_all(void **state)
 {
@@ -371,6 +426,9 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(worker__a_long_steady_run__allocates_nothing, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(worker__new_limits__act_on_the_members_who_are_there,
+                                        set_up, tear_down),
+        cmocka_unit_test(worker__new_limits_while_its_queue_is_full__are_taken_once),
         cmocka_unit_test(worker__stopped_with_many_commands_waiting__carries_out_all),
     };
 
