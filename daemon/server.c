@@ -382,36 +382,54 @@ int server_open(const struct server_setup *setup, struct server **out,
     return RESULT_OK;
 }
 
-/* "KEY=a:1,b:1 " */
-static size_t print_addresses(char *out, size_t size, const char *key,
-                              const struct addr addresses[], unsigned count)
+struct addresses {
+    char control[CONFIG_LISTEN_MAX * (ADDR_TEXT_SIZE + 1)];
+    char udp[CONFIG_LISTEN_MAX * (ADDR_TEXT_SIZE + 1)];
+};
+
+/* Adds ",a:1" to a list, or "a:1" to an empty one. */
+static void add_address(char *list, size_t size, const struct addr *address)
 {
-    size_t used = (size_t)snprintf(out, size, " %s=", key);
+    const size_t used = strlen(list);
+    char text[ADDR_TEXT_SIZE];
 
-    for (unsigned i = 0; i < count && used < size; i++) {
-        char text[ADDR_TEXT_SIZE];
+    (void)addr_print(address, text);
+    (void)snprintf(list + used, size - used, "%s%s", used > 0 ? "," : "", text);
+}
 
-        (void)addr_print(&addresses[i], text);
-        used += (size_t)snprintf(out + used, size - used, "%s%s", i > 0 ? "," : "", text);
+/* What clients reach: the addresses really bound, of game states those of the first worker. */
+static void list_addresses(const struct server *server, struct addresses *out)
+{
+    memset(out, 0, sizeof(*out));
+    for (unsigned i = 0; i < server->listen_count; i++) {
+        const struct addr control = control_server_address(server->control, i);
+
+        add_address(out->control, sizeof(out->control), &control);
+        add_address(out->udp, sizeof(out->udp), &server->udp_addresses[0][i]);
     }
-    return used < size ? used : size - 1;
 }
 
 void server_ready_line(const struct server *server, char out[SERVER_READY_SIZE])
 {
-    struct addr control[CONFIG_LISTEN_MAX];
-    struct addr udp[CONFIG_LISTEN_MAX];
-    size_t used = (size_t)snprintf(out, SERVER_READY_SIZE, "gsrelayd ready");
+    struct addresses addresses;
 
-    for (unsigned i = 0; i < server->listen_count; i++) {
-        control[i] = control_server_address(server->control, i);
-        udp[i] = server->udp_addresses[0][i];
-    }
-    used += print_addresses(out + used, SERVER_READY_SIZE - used, "udp", udp, server->listen_count);
-    used += print_addresses(out + used, SERVER_READY_SIZE - used, "control", control,
-                            server->listen_count);
-    (void)snprintf(out + used, SERVER_READY_SIZE - used, " workers=%u version=%s\n",
-                   (unsigned)server->worker_count, GSRELAY_VERSION);
+    list_addresses(server, &addresses);
+    (void)snprintf(out, SERVER_READY_SIZE,
+                   "gsrelayd ready udp=%s control=%s workers=%u version=%s\n", addresses.udp,
+                   addresses.control, (unsigned)server->worker_count, GSRELAY_VERSION);
+}
+
+static void say_ready(const struct server *server)
+{
+    struct log_line *line = log_begin(server->log, LOG_EVENT_READY);
+    struct addresses addresses;
+
+    list_addresses(server, &addresses);
+    log_text(line, "udp", addresses.udp);
+    log_text(line, "control", addresses.control);
+    log_u64(line, "workers", server->worker_count);
+    log_text(line, "version", GSRELAY_VERSION);
+    log_end(server->log);
 }
 
 static void stop_workers(struct server *server)
@@ -431,8 +449,7 @@ enum exit_code server_run(struct server *server)
     struct log_line *line;
     int result;
 
-    (void)log_begin(server->log, LOG_EVENT_READY);
-    log_end(server->log);
+    say_ready(server);
     result = control_server_run(server->control);
     stop_workers(server);
     if (result != RESULT_OK) {

@@ -22,7 +22,7 @@
  * between the return of open and the call of close; they ask and return at once. */
 
 #define SERVER_ERROR_SIZE 512
-#define SERVER_READY_SIZE 1024
+#define SERVER_READY_SIZE 1280
 
 struct server;
 
