@@ -76,6 +76,25 @@ function(gsrelay_program name)
   endif()
 endfunction()
 
+# gsrelay_messages(program file.mc)
+# On Windows the texts of the Event Log go into the program; windmc comes with binutils.
+function(gsrelay_messages program source)
+  if(NOT WIN32)
+    return()
+  endif()
+  find_program(GSRELAY_WINDMC NAMES x86_64-w64-mingw32-windmc windmc REQUIRED)
+  get_filename_component(stem "${source}" NAME_WE)
+  set(folder "${CMAKE_CURRENT_BINARY_DIR}/${program}_messages")
+  file(MAKE_DIRECTORY "${folder}")
+  add_custom_command(OUTPUT "${folder}/${stem}.rc" "${folder}/MSG00409.bin"
+    COMMAND "${GSRELAY_WINDMC}" -U -h "${folder}" -r "${folder}" "${CMAKE_CURRENT_SOURCE_DIR}/${source}"
+    DEPENDS "${source}" VERBATIM)
+  add_library(${program}_messages OBJECT "${folder}/${stem}.rc")
+  target_include_directories(${program}_messages PRIVATE "${folder}")
+  set_source_files_properties("${folder}/${stem}.rc" PROPERTIES OBJECT_DEPENDS "${folder}/MSG00409.bin")
+  target_sources(${program} PRIVATE $<TARGET_OBJECTS:${program}_messages>)
+endfunction()
+
 # Debug information and no sanitizer: what valgrind needs.
 find_program(GSRELAY_VALGRIND valgrind)
 if(NOT WIN32 AND NOT GSRELAY_SANITIZE AND GSRELAY_VALGRIND AND CMAKE_C_COMPILER_ID STREQUAL "GNU")

@@ -48,7 +48,8 @@
       "A mistake in the configuration. File: %1. Line: %2 (0: none). What is wrong: %3. Correct "  \
       "it, check the file with gsrelayd --check-config, then start or reload the relay again.")    \
     X(201, FAILED, "3", SELDOM, KEYS("error"),                                                     \
-      "The relay cannot use an address or port: %1. Nothing is served. Then start it again.")      \
+      "The relay cannot use an address or port: %1. Nothing is served. Do what the sentence "      \
+      "says, then start the relay again.")                                                         \
     X(202, FAILED, "4", SELDOM, KEYS("error"),                                                     \
       "Memory, handles or threads were not to be had: %1. Lower the limit that is named, or give " \
       "the machine more, then start the relay again.")                                             \
