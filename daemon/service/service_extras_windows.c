@@ -27,7 +27,7 @@ static bool read_message_file(const struct service_task *task, const wchar_t *ke
     DWORD size = sizeof(file);
 
     out[0] = '\0';
-    if (RegGetValueW(task->scm->registry, key, VALUE, RRF_RT_REG_SZ | RRF_RT_REG_EXPAND_SZ, NULL,
+    if (RegGetValueW(task->scm->registry, key, VALUE, RRF_RT_REG_SZ, NULL,
                      file, &size) != ERROR_SUCCESS) {
         return false;
     }
