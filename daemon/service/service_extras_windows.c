@@ -27,8 +27,8 @@ static bool read_message_file(const struct service_task *task, const wchar_t *ke
     DWORD size = sizeof(file);
 
     out[0] = '\0';
-    if (RegGetValueW(task->scm->registry, key, VALUE, RRF_RT_REG_SZ, NULL,
-                     file, &size) != ERROR_SUCCESS) {
+    if (RegGetValueW(task->scm->registry, key, VALUE, RRF_RT_REG_SZ, NULL, file, &size) !=
+        ERROR_SUCCESS) {
         return false;
     }
     return os_narrow(file, wcslen(file), out, OS_PATH_SIZE * 3) >= 0;
