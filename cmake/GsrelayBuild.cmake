@@ -18,7 +18,7 @@ configure_file("${CMAKE_SOURCE_DIR}/packaging/identity.h.in"
 target_include_directories(gsrelay_settings INTERFACE
   "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>" "$<BUILD_INTERFACE:${CMAKE_BINARY_DIR}/generated>")
 target_compile_options(gsrelay_settings INTERFACE
-  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wswitch-enum -Werror
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wswitch-enum
   -Wstrict-prototypes -Wmissing-prototypes -Wundef
   -fstack-protector-strong -fno-common -g)
 if(WIN32)
