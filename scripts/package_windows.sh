@@ -53,6 +53,7 @@ windows_programs() {
         windows_sign "$work/files/$program"
     done
     x86_64-w64-mingw32-strip -o "$work/msi_service.dll" "$work/build/bin/msi_service.dll"
+    windows_sign "$work/msi_service.dll"
 }
 
 # The licences of what is linked into the programs, out of the sources that they were built from.

@@ -278,7 +278,7 @@ check_msi() {
     check "MSI: what was stopped stays so" service_is STOPPED
     check "MSI: uninstall" exits 0 msiexec /x "$new" /qn
     check_gone "MSI"
-    check "MSI: installed again, with firewall rules" exits 0 msiexec /i "$new" /qn ADDLOCAL=Relay,Firewall
+    check "MSI: installed again, with firewall rules" exits 0 msiexec /i "$new" /qn ADDLOCAL=Relay,Firewall START=delayed
     check "MSI: started by itself with the kept relay.ini" holds 20 service_is RUNNING
     check "MSI: players meet once more" plays
     check "MSI: uninstall while it runs" exits 0 msiexec /x "$new" /qn
@@ -322,7 +322,7 @@ check_setup() {
     check "setup: uninstall" exits 0 'C:\Program Files\gsrelay\uninstall.exe' /S
     check_gone "setup"
     # /D takes the rest of the line without quotes, so its words are arguments of their own here.
-    check "setup: into a folder of another name" exits 0 "$new" /S '/D=C:\게임' '릴레이'
+    check "setup: into a folder of another name" exits 0 "$new" /S /FIREWALL '/D=C:\게임' '릴레이'
     check "setup: started there" holds 20 service_is RUNNING
     check "setup: the service's path is quoted" runs_from 'C:\게임 릴레이\gsrelayd.exe'
     check "setup: an upgrade finds it there" exits 0 "$new" /S
