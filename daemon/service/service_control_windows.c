@@ -11,6 +11,9 @@
 /* A service that neither moves on nor answers for this long hangs, whatever it hinted at less. */
 #define PATIENCE_MS 30000
 
+/* How long a process may take to end once the service has. */
+#define GONE_MS 10000
+
 /* Controls of our own; docs/OPERATIONS.md. */
 #define CONTROL_REOPEN_LOG 128
 #define CONTROL_DRAIN      129
@@ -68,9 +71,21 @@ static DWORD ask_to_stop(const struct service_task *task, SERVICE_STATUS_PROCESS
     return error;
 }
 
+/* The last that a service says is that it has stopped; until its process is gone as well, its
+ * program cannot be replaced. */
+static void wait_process_gone(const struct service_task *task, DWORD process_id)
+{
+    const uint64_t end_ms = task->scm->now_ms() + GONE_MS;
+
+    while (task->scm->is_alive(process_id) && task->scm->now_ms() < end_ms) {
+        task->scm->sleep_ms(POLL_MS);
+    }
+}
+
 static int stop_and_wait(const struct service_task *task, SERVICE_STATUS_PROCESS *status)
 {
     const char *name = task->command->name;
+    const DWORD process_id = status->dwProcessId;
     DWORD error = ask_to_stop(task, status);
 
     /* Until the control has come through, the state may still be the old one. */
@@ -88,6 +103,9 @@ static int stop_and_wait(const struct service_task *task, SERVICE_STATUS_PROCESS
         return service_task_refuse(task, EXIT_CODE_FAILURE,
                                    "the service %s was told to stop and is %s", name,
                                    state_name(status->dwCurrentState));
+    }
+    if (process_id != 0) {
+        wait_process_gone(task, process_id);
     }
     return EXIT_CODE_OK;
 }

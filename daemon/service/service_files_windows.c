@@ -219,7 +219,7 @@ static int make_file(const struct service_task *task, const char *path, const ch
     if (os_widen(path, wide, OS_PATH_SIZE) != 0) {
         return service_task_refuse(task, EXIT_CODE_FAILURE, "%s is too long a path", path);
     }
-    descriptor = make_descriptor(task, GUARDED "(A;;FA;;;SY)(A;;FA;;;BA)(A;;" MAY_READ ";;;%s)");
+    descriptor = make_descriptor(task, GUARDED "(A;;FA;;;SY)(A;;FA;;;BA)(A;;FR;;;%s)");
     if (descriptor == NULL) {
         return EXIT_CODE_FAILURE;
     }

@@ -120,6 +120,16 @@ static int plan_config(const struct service_task *task, struct plan *plan)
     return EXIT_CODE_OK;
 }
 
+/* Letters of network drives belong to a log-on; a service has none of them. */
+static void warn_of_network(const struct service_task *task, const char *path)
+{
+    const wchar_t root[] = {(wchar_t)path[0], L':', L'\\', L'\0'};
+
+    if (path[0] != '\0' && path[1] == ':' && GetDriveTypeW(root) == DRIVE_REMOTE) {
+        service_task_warn(task, "%s is on a network drive, which services do not see", path);
+    }
+}
+
 static int plan_image(const struct service_task *task, struct plan *plan)
 {
     static char line[SERVICE_IMAGE_SIZE];
@@ -136,6 +146,8 @@ static int plan_image(const struct service_task *task, struct plan *plan)
                                    "gsrelayd, by which the service is known again",
                                    plan->image.program);
     }
+    warn_of_network(task, plan->image.program);
+    warn_of_network(task, plan->image.config);
     (void)snprintf(plan->image.name, SERVICE_NAME_SIZE, "%s", task->command->name);
     if (service_image_print(&plan->image, line) != RESULT_OK ||
         os_widen(line, plan->image_line, SERVICE_IMAGE_SIZE) != 0) {

@@ -235,6 +235,7 @@ static BOOL WINAPI query_status(SC_HANDLE handle, SC_STATUS_TYPE level, LPBYTE o
         return FALSE;
     }
     memcpy(out, &scm_fake.states[scm_fake.state_at], size);
+    scm_fake.last_state = scm_fake.states[scm_fake.state_at].dwCurrentState;
     if (scm_fake.state_at + 1 < scm_fake.state_count) {
         scm_fake.state_at++;
     }
@@ -393,6 +394,9 @@ static DWORD run(const wchar_t *program, const wchar_t *command_line, DWORD *exi
 static bool is_alive(DWORD process_id)
 {
     assert_int_equal(process_id, 4242);
+    if (scm_fake.last_state == SERVICE_STOPPED) {
+        return scm_fake.polls_after_end-- > 0;
+    }
     return !scm_fake.is_process_gone;
 }
 

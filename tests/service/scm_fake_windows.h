@@ -29,7 +29,9 @@ struct scm_fake {
     SERVICE_STATUS_PROCESS states[FAKE_STATES_MAX];
     size_t state_count;
     size_t state_at;
+    DWORD last_state;
     bool is_process_gone;
+    int polls_after_end; /* How often the process is still there when the service has stopped. */
     int opens_after_removal; /* How often the service can still be opened when it is removed. */
     /* The call of this name fails with this error, each time. */
     const char *failing_call;

@@ -51,8 +51,8 @@ static void print_files(char *out, size_t size)
         {"folder secrets", "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;%s)"},
         {"folder logs", "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;%s)"},
         {"folder state", "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;%s)"},
-        {"file secrets\\secrets.ini.new", "O:BAD:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;0x1200a9;;;%s)"},
-        {"file relay.ini.new", "O:BAD:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;0x1200a9;;;%s)"},
+        {"file secrets\\secrets.ini.new", "O:BAD:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FR;;;%s)"},
+        {"file relay.ini.new", "O:BAD:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FR;;;%s)"},
     };
     char sid[SERVICE_SID_SIZE];
     size_t used = 0;
@@ -260,7 +260,7 @@ static void install__where_somebody_has_left_files__guards_them(void **state)
     scm_fake.exists = false;
     assert_int_equal(RUN("install"), 0);
     assert_int_equal(service_sid_print(L"gsrelay", sid), 0);
-    (void)snprintf(sddl, sizeof(sddl), "O:BAD:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;0x1200a9;;;%s)", sid);
+    (void)snprintf(sddl, sizeof(sddl), "O:BAD:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FR;;;%s)", sid);
     assert_said(scm_fake.calls, "guard relay.ini\n  ");
     assert_said(scm_fake.calls, scm_fake_sddl(sddl));
     assert_said(scm_fake.calls, "guard secrets\\secrets.ini\n  ");

@@ -206,6 +206,24 @@ static void stop__of_a_running_service__waits_until_it_is_gone(void **state)
     assert_string_equal(scm_fake.out, "gsrelay: stopped\n");
 }
 
+/* An upgrade replaces the program as soon as the stop is done. */
+static void stop__of_a_service__waits_for_its_process_as_well(void **state)
+{
+    (void)state;
+    scm_fake_state(SERVICE_RUNNING, 0, 0);
+    scm_fake_state(SERVICE_STOPPED, 0, 0);
+    scm_fake.polls_after_end = 3;
+    assert_int_equal(RUN("stop"), 0);
+    assert_int_equal(scm_fake.now_ms, 300);
+    states_again();
+    scm_fake.now_ms = 0;
+    scm_fake_state(SERVICE_RUNNING, 0, 0);
+    scm_fake_state(SERVICE_STOPPED, 0, 0);
+    scm_fake.polls_after_end = 100000;
+    assert_int_equal(RUN("stop"), 0);
+    assert_int_equal(scm_fake.now_ms, 10000);
+}
+
 static void stop__of_what_does_not_run__is_no_mistake(void **state)
 {
     (void)state;
@@ -533,6 +551,7 @@ int main(void)
         cmocka_unit_test_setup(verbs__without_a_service__say_how_to_get_one, reset),
         cmocka_unit_test_setup(verbs__on_another_programs_service__are_refused, reset),
         cmocka_unit_test_setup(stop__of_a_running_service__waits_until_it_is_gone, reset),
+        cmocka_unit_test_setup(stop__of_a_service__waits_for_its_process_as_well, reset),
         cmocka_unit_test_setup(stop__of_what_does_not_run__is_no_mistake, reset),
         cmocka_unit_test_setup(stop__of_a_service_that_starts__waits_for_its_word, reset),
         cmocka_unit_test_setup(stop__of_a_service_that_hangs__fails_in_the_end, reset),
