@@ -155,7 +155,7 @@ struct room {
 /* --- Datagrams (udp.c, send.c) --------------------------------------------------------------- */
 
 /* A budget: `rate_per_s` tokens come in each second, up to `burst`. */
-struct bucket {
+struct allowance {
     uint64_t rate_per_s;
     uint64_t burst;
     uint64_t level_e9; /* Tokens times 1e9. */
@@ -217,9 +217,9 @@ struct udp {
     struct record_writer pack;
     uint8_t pack_bytes[DATAGRAM_LIMIT_MAX];
     uint64_t data_sequence; /* Of the last DATA datagram. */
-    struct bucket datagrams;
-    struct bucket bytes;
-    struct bucket records;
+    struct allowance datagrams;
+    struct allowance bytes;
+    struct allowance records;
 
     unsigned queue_start;
     unsigned queue_count;
@@ -348,9 +348,10 @@ void udp_queue_put(struct gsrelay_client *client, enum datagram_type type, uint8
                    size_t body_size);
 
 /* send.c */
-void bucket_init(struct bucket *bucket, uint64_t rate_per_s, uint64_t burst, uint64_t now_ns);
-bool bucket_has(struct bucket *bucket, uint64_t amount, uint64_t now_ns);
-void bucket_take(struct bucket *bucket, uint64_t amount);
+void allowance_init(struct allowance *allowance, uint64_t rate_per_s, uint64_t burst,
+                    uint64_t now_ns);
+bool allowance_has(struct allowance *allowance, uint64_t amount, uint64_t now_ns);
+void allowance_take(struct allowance *allowance, uint64_t amount);
 void send_begin(struct gsrelay_client *client);
 void send_flush(struct gsrelay_client *client);
 

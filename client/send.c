@@ -9,35 +9,36 @@
 /* The body that brings a datagram to the least size that goes up. */
 #define BODY_SIZE_MIN (DATAGRAM_UP_SIZE_MIN - DATAGRAM_OVERHEAD)
 
-void bucket_init(struct bucket *bucket, uint64_t rate_per_s, uint64_t burst, uint64_t now_ns)
+void allowance_init(struct allowance *allowance, uint64_t rate_per_s, uint64_t burst,
+                    uint64_t now_ns)
 {
-    bucket->rate_per_s = rate_per_s;
-    bucket->burst = burst > 0 ? burst : 1;
-    bucket->level_e9 = bucket->burst * TOKEN_E9;
-    bucket->filled_ns = now_ns;
+    allowance->rate_per_s = rate_per_s;
+    allowance->burst = burst > 0 ? burst : 1;
+    allowance->level_e9 = allowance->burst * TOKEN_E9;
+    allowance->filled_ns = now_ns;
 }
 
-bool bucket_has(struct bucket *bucket, uint64_t amount, uint64_t now_ns)
+bool allowance_has(struct allowance *allowance, uint64_t amount, uint64_t now_ns)
 {
-    uint64_t elapsed_ns = now_ns - bucket->filled_ns;
-    uint64_t limit_e9 = bucket->burst * TOKEN_E9;
+    uint64_t elapsed_ns = now_ns - allowance->filled_ns;
+    uint64_t limit_e9 = allowance->burst * TOKEN_E9;
 
     /* A bucket is full after two seconds in any case, and two seconds cannot overflow: rates have
      * 32 bits. */
     if (elapsed_ns > 2 * NS_PER_S)
         elapsed_ns = 2 * NS_PER_S;
-    bucket->filled_ns = now_ns;
-    bucket->level_e9 += elapsed_ns * bucket->rate_per_s;
-    if (bucket->level_e9 > limit_e9)
-        bucket->level_e9 = limit_e9;
-    return bucket->level_e9 >= amount * TOKEN_E9;
+    allowance->filled_ns = now_ns;
+    allowance->level_e9 += elapsed_ns * allowance->rate_per_s;
+    if (allowance->level_e9 > limit_e9)
+        allowance->level_e9 = limit_e9;
+    return allowance->level_e9 >= amount * TOKEN_E9;
 }
 
-void bucket_take(struct bucket *bucket, uint64_t amount)
+void allowance_take(struct allowance *allowance, uint64_t amount)
 {
     uint64_t amount_e9 = amount * TOKEN_E9;
 
-    bucket->level_e9 = bucket->level_e9 > amount_e9 ? bucket->level_e9 - amount_e9 : 0;
+    allowance->level_e9 = allowance->level_e9 > amount_e9 ? allowance->level_e9 - amount_e9 : 0;
 }
 
 void send_begin(struct gsrelay_client *client)
@@ -46,9 +47,9 @@ void send_begin(struct gsrelay_client *client)
 
     /* The relay's buckets hold a burst that it does not tell. Half a second's worth keeps us below
      * any that holds a second's, whatever the network does to the spacing of our datagrams. */
-    bucket_init(&udp->datagrams, udp->datagrams_s, udp->datagrams_s / 2, client->now_ns);
-    bucket_init(&udp->bytes, udp->bytes_s, udp->bytes_s / 2 + udp->max_datagram, client->now_ns);
-    bucket_init(&udp->records, udp->records_s, udp->records_s / 2, client->now_ns);
+    allowance_init(&udp->datagrams, udp->datagrams_s, udp->datagrams_s / 2, client->now_ns);
+    allowance_init(&udp->bytes, udp->bytes_s, udp->bytes_s / 2 + udp->max_datagram, client->now_ns);
+    allowance_init(&udp->records, udp->records_s, udp->records_s / 2, client->now_ns);
     udp->pack.count = 0;
 }
 
@@ -85,16 +86,16 @@ static bool take_budget(struct gsrelay_client *client, bool is_new_datagram, siz
 {
     struct udp *udp = &client->udp;
     size_t bytes = size + (is_new_datagram ? DATAGRAM_OVERHEAD + BODY_SIZE_MIN : 0);
-    bool has_datagram = bucket_has(&udp->datagrams, 1, client->now_ns);
-    bool has_bytes = bucket_has(&udp->bytes, bytes, client->now_ns);
-    bool has_record = bucket_has(&udp->records, 1, client->now_ns);
+    bool has_datagram = allowance_has(&udp->datagrams, 1, client->now_ns);
+    bool has_bytes = allowance_has(&udp->bytes, bytes, client->now_ns);
+    bool has_record = allowance_has(&udp->records, 1, client->now_ns);
 
     if ((is_new_datagram && !has_datagram) || !has_bytes || !has_record)
         return false;
     if (is_new_datagram)
-        bucket_take(&udp->datagrams, 1);
-    bucket_take(&udp->bytes, bytes);
-    bucket_take(&udp->records, 1);
+        allowance_take(&udp->datagrams, 1);
+    allowance_take(&udp->bytes, bytes);
+    allowance_take(&udp->records, 1);
     return true;
 }
 

@@ -50,8 +50,8 @@ static void put_fixed(struct gsrelay_client *client, enum datagram_type type, co
     uint8_t bytes[BODY_FIXED_SIZE_MAX + DATAGRAM_OVERHEAD];
 
     memcpy(bytes + DATAGRAM_HEAD_SIZE, body, body_size);
-    bucket_take(&client->udp.datagrams, 1);
-    bucket_take(&client->udp.bytes, body_size + DATAGRAM_OVERHEAD);
+    allowance_take(&client->udp.datagrams, 1);
+    allowance_take(&client->udp.bytes, body_size + DATAGRAM_OVERHEAD);
     udp_queue_put(client, type, bytes, body_size);
 }
 
