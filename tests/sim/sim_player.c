@@ -4,6 +4,10 @@
 #include <assert.h>
 #include <string.h>
 
+/* For so long players go on sending in the calm. Whoever joins after that knows of their states
+ * only because the relay has kept them. */
+#define LAST_WORDS_NS (20 * SIM_SECOND)
+
 /* Takes a new address: the port at least, now and then another network. */
 static void move(struct sim_player *player)
 {
@@ -317,13 +321,24 @@ static void send_state(struct sim_player *player, enum sim_stream stream)
     }
 }
 
+/* The library may be in another room already, of which the player has not heard. */
+static bool is_up_to_date(const struct sim_player *player)
+{
+    struct gsrelay_room room;
+
+    return gsrelay_get_room(player->client, &room) == GSRELAY_OK && room.member == player->member &&
+           sim_room_hash(room.code) == player->room;
+}
+
 static void play(struct sim_player *player, uint64_t now_ns)
 {
     struct sim_random *random = player->players->random;
-    const bool is_calm = now_ns >= player->players->calm_ns;
+    const uint64_t calm_ns = player->players->calm_ns;
+    const bool is_calm = now_ns >= calm_ns;
 
     player->send_ns = now_ns + (is_calm ? SIM_SECOND : player->send_interval_ns);
-    if (player->membership == 0 || player->is_leaving) {
+    if (player->membership == 0 || player->is_leaving || !is_up_to_date(player) ||
+        now_ns > calm_ns + LAST_WORDS_NS) {
         return;
     }
     for (unsigned stream = 0; stream < SIM_STREAMS; stream++) {
