@@ -17,6 +17,9 @@
 /* Commands that a worker's queue had no room for are offered again this soon. */
 static const uint64_t blocked_wait_ns = UINT64_C(1000000);
 
+/* While lines are not written yet, so that trouble with the log is said soon. */
+static const uint64_t log_look_ns = UINT64_C(1000000000);
+
 /* --- Open and close -------------------------------------------------------------------------- */
 
 size_t control_server_size(const struct relay_config *config)
@@ -285,6 +288,9 @@ static uint64_t wait_time_ns(const struct control_server *server, uint64_t end_n
     if (server->is_blocked) {
         until_ns = sooner(until_ns, now_ns + blocked_wait_ns);
     }
+    if (server->has_log_look) {
+        until_ns = sooner(until_ns, now_ns + log_look_ns);
+    }
     if (until_ns == UINT64_MAX) {
         return NET_WAIT_FOREVER;
     }
@@ -313,6 +319,7 @@ int control_server_turn(struct control_server *server, uint64_t end_ns)
     if (atomic_exchange(&server->reopen_log, false)) {
         log_reopen(server->log);
     }
+    server->has_log_look = log_look(server->log);
     link_pulse_answer(&server->pulse);
     return RESULT_OK;
 }

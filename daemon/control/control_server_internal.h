@@ -39,6 +39,7 @@ struct control_server {
     uint64_t drain_begin_ns; /* While draining. */
     bool is_draining;
     bool is_blocked;   /* A command waits for room in a worker's queue. */
+    bool has_log_look; /* The log wants to be looked after soon. */
     bool is_reporting; /* Snapshots were asked for. */
     atomic_bool stop;
     atomic_uint stop_within_ms; /* Bounds the drain beside drain_timeout_ns. */

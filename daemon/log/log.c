@@ -189,19 +189,19 @@ static void tell_lost(struct log *log)
 
 /* Says what has become of the sink. One that takes a line now and then, as a slow console, does not
  * get one more for each: once a second is enough. */
-static void tell_sink(struct log *log, bool has_refused, bool is_last)
+static enum log_sink_state tell_sink(struct log *log, bool has_refused, bool is_last)
 {
     char error[LOG_ERROR_SIZE] = "lines come faster than they can be written";
-    const bool is_stuck =
-        (log->sink.is_stuck != NULL && log->sink.is_stuck(log->sink.context, error)) || has_refused;
-    if (is_stuck == log->is_stuck) {
-        return;
-    }
-    if (is_stuck) {
+    const enum log_sink_state state =
+        log->sink.state != NULL ? log->sink.state(log->sink.context, error) : LOG_SINK_DONE;
+    const bool is_stuck = state == LOG_SINK_STUCK || has_refused;
+    if (is_stuck && !log->is_stuck) {
         tell_stuck(log, error);
-    } else if (is_last || log->options.clock_ns() - log->told_ns >= NS_PER_S) {
+    } else if (!is_stuck && log->is_stuck &&
+               (is_last || log->options.clock_ns() - log->told_ns >= NS_PER_S)) {
         tell_lost(log);
     }
+    return state;
 }
 
 void log_end(struct log *log)
@@ -214,7 +214,12 @@ void log_end(struct log *log)
         log->counts.lost++;
         log->lost_untold++;
     }
-    tell_sink(log, !is_taken, false);
+    (void)tell_sink(log, !is_taken, false);
+}
+
+bool log_look(struct log *log)
+{
+    return tell_sink(log, false, false) != LOG_SINK_DONE || log->is_stuck;
 }
 
 /* What was held back at the end of the log's life has no next line of its own to be told on. */
@@ -238,7 +243,7 @@ void log_destroy(struct log *log)
         return;
     }
     tell_suppressed(log);
-    tell_sink(log, false, true);
+    (void)tell_sink(log, false, true);
     log->sink.close(log->sink.context);
     free(log);
 }

@@ -33,14 +33,20 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 /* What is wrong with a sink, in words, with a path of any length. */
 #define LOG_ERROR_SIZE 1536
 
+enum log_sink_state {
+    LOG_SINK_DONE,  /* All are written. */
+    LOG_SINK_BUSY,  /* Some are not yet. */
+    LOG_SINK_STUCK, /* They cannot be at the moment, or not as they should. */
+};
+
 /* Where lines go. The log owns it and closes it. */
 struct log_sink {
     /* Takes one whole line with its line feed, at once or not at all. Returns 0, RESULT_FULL when
      * it would have to wait, RESULT_OS when the system refuses. */
     int (*write)(void *context, const char *line, size_t size);
-    /* Whether what it took cannot be written at the moment, or not as it should be; then error_out
-     * says what is wrong. NULL: it never is. */
-    bool (*is_stuck)(void *context, char error_out[LOG_ERROR_SIZE]);
+    /* What has become of the lines that it took. When it is stuck, error_out says why. NULL: they
+     * are written at once. */
+    enum log_sink_state (*state)(void *context, char error_out[LOG_ERROR_SIZE]);
     /* Writes out what is still held, for a limited time, and frees the sink. */
     void (*close)(void *context);
     void *context;
@@ -83,6 +89,10 @@ struct log_line *log_begin(struct log *log, enum log_event event);
 
 /* Ends the record and gives it to the sink. */
 void log_end(struct log *log);
+
+/* Looks after the sink, so that trouble with it is said also when there is nothing else to log.
+ * True when that should be done again, a second later or so. */
+bool log_look(struct log *log);
 
 /* True when the event's level is on: spares the making of costly values. */
 bool log_wants(const struct log *log, enum log_event event);

@@ -13,7 +13,7 @@
 struct stream {
     struct log_output output;
     struct os_thread *thread;
-    struct os_mutex *mutex;         /* Guards all that follows but the piece. */
+    struct os_mutex *mutex;         /* Guards all that follows but what is in the piece. */
     struct os_condition *has_work;  /* For the writer: lines came, a reopening, or the end. */
     struct os_condition *has_moved; /* For close: bytes went out, or the writer has ended. */
     bool is_closing;
@@ -24,7 +24,9 @@ struct stream {
     size_t head;                /* Where the next byte goes out; below ring_size. */
     size_t count;               /* Bytes in the ring. */
     uint64_t written;           /* Bytes that the output took: that it moves is what close sees. */
-    size_t piece_size;          /* The writer's own: what it is about to write. */
+    bool is_writing;
+    uint64_t began_ns; /* When the write that goes on began. */
+    size_t piece_size; /* What is being written, or waits to be tried again. */
     char piece[PIECE_SIZE];
     size_t ring_size;
     char ring[];
@@ -103,10 +105,13 @@ static void reopen_output(struct stream *stream)
 static bool write_piece(struct stream *stream)
 {
     char error[LOG_ERROR_SIZE] = "";
+    stream->is_writing = true;
+    stream->began_ns = os_clock_ns();
     os_mutex_unlock(stream->mutex);
     int taken =
         stream->output.write(stream->output.context, stream->piece, stream->piece_size, error);
     os_mutex_lock(stream->mutex);
+    stream->is_writing = false;
     if (taken < 0 && error[0] == '\0') {
         (void)snprintf(error, sizeof(error), "it takes nothing any more");
     }
@@ -193,13 +198,22 @@ static int write_line(void *context, const char *line, size_t size)
     return result;
 }
 
-static bool is_stuck(void *context, char error_out[LOG_ERROR_SIZE])
+static enum log_sink_state state_of(void *context, char error_out[LOG_ERROR_SIZE])
 {
     struct stream *stream = context;
+    enum log_sink_state state = LOG_SINK_DONE;
     os_mutex_lock(stream->mutex);
-    memcpy(error_out, stream->error, LOG_ERROR_SIZE);
+    if (stream->error[0] != '\0') {
+        memcpy(error_out, stream->error, LOG_ERROR_SIZE);
+        state = LOG_SINK_STUCK;
+    } else if (stream->is_writing && os_clock_ns() - stream->began_ns >= LOG_STREAM_HANG_NS) {
+        (void)snprintf(error_out, LOG_ERROR_SIZE, "a write does not come to its end");
+        state = LOG_SINK_STUCK;
+    } else if (stream->count > 0 || stream->piece_size > 0) {
+        state = LOG_SINK_BUSY;
+    }
     os_mutex_unlock(stream->mutex);
-    return error_out[0] != '\0';
+    return state;
 }
 
 static void reopen_stream(void *context)
@@ -268,7 +282,7 @@ int log_stream_open(const struct log_output *output, size_t ring_bytes, struct l
         return RESULT_NO_MEMORY;
     }
     *out = (struct log_sink){.write = write_line,
-                             .is_stuck = is_stuck,
+                             .state = state_of,
                              .reopen = reopen_stream,
                              .close = close_stream,
                              .context = stream};

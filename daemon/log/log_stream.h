@@ -34,6 +34,9 @@ struct log_output {
 /* How long closing waits for an output that has stopped taking anything. */
 #define LOG_STREAM_CLOSE_NS 1000000000u
 
+/* A write that takes longer than this counts as stuck. */
+#define LOG_STREAM_HANG_NS 5000000000u
+
 /* Pauses between two attempts: the first, and the longest. */
 #define LOG_STREAM_RETRY_MIN_NS 100000000u
 #define LOG_STREAM_RETRY_MAX_NS 5000000000u

@@ -44,10 +44,10 @@ static int write_both(void *context, const char *line, size_t size)
     return tee->all.write(tee->all.context, line, size);
 }
 
-static bool is_stuck(void *context, char error_out[LOG_ERROR_SIZE])
+static enum log_sink_state state_of_first(void *context, char error_out[LOG_ERROR_SIZE])
 {
     struct tee *tee = context;
-    return tee->all.is_stuck != NULL && tee->all.is_stuck(tee->all.context, error_out);
+    return tee->all.state != NULL ? tee->all.state(tee->all.context, error_out) : LOG_SINK_DONE;
 }
 
 static void reopen_all(void *context)
@@ -79,7 +79,7 @@ int log_tee_open(struct log_sink all, struct log_sink notable, uint64_t (*clock_
     tee->notable = notable;
     tee->clock_ns = clock_ns != NULL ? clock_ns : os_clock_ns;
     *out = (struct log_sink){.write = write_both,
-                             .is_stuck = is_stuck,
+                             .state = state_of_first,
                              .reopen = reopen_all,
                              .close = close_both,
                              .context = tee};

@@ -34,6 +34,7 @@ static struct {
     unsigned reopens;
     int answer;        /* What write returns. */
     const char *error; /* Not NULL: it is stuck. */
+    bool is_busy;
 } sink;
 
 static int keep_line(void *context, const char *line, size_t size)
@@ -50,14 +51,14 @@ static int keep_line(void *context, const char *line, size_t size)
     return sink.answer;
 }
 
-static bool say_stuck(void *context, char error_out[LOG_ERROR_SIZE])
+static enum log_sink_state say_state(void *context, char error_out[LOG_ERROR_SIZE])
 {
     assert_ptr_equal(context, &sink);
     if (sink.error == NULL) {
-        return false;
+        return sink.is_busy ? LOG_SINK_BUSY : LOG_SINK_DONE;
     }
     (void)snprintf(error_out, LOG_ERROR_SIZE, "%s", sink.error);
-    return true;
+    return LOG_SINK_STUCK;
 }
 
 static void count_close(void *context)
@@ -83,7 +84,7 @@ static struct log *create_log(enum log_level level, uint32_t lines_per_s)
     now_ns = 5 * (uint64_t)NS_PER_S;
     const struct log_sink keeper = {
         .write = keep_line,
-        .is_stuck = say_stuck,
+        .state = say_state,
         .close = count_close,
         .reopen = count_reopen,
         .context = &sink,
@@ -263,6 +264,36 @@ static void sink__refuses_the_line_that_tells_of_suppressed_ones__a_later_line_t
     log_destroy(log);
 }
 
+static void look__nothing_to_log__says_all_the_same(void **state)
+{
+    (void)state;
+    struct log *log = create_log(LOG_INFO, 100);
+    assert_false(log_look(log));
+    sink.is_busy = true;
+    assert_true(log_look(log));
+    assert_int_equal(sink.lines, 0);
+    sink.error = "no room";
+    assert_true(log_look(log));
+    assert_true(log_look(log));
+    assert_string_equal(sink.text, HEAD "level=error evt=log_stuck error=\"no room\"\n");
+    sink.error = NULL;
+    sink.is_busy = false;
+    (void)log_look(log);
+    assert_false(log_look(log));
+    assert_non_null(strstr(sink.text, HEAD "level=warn evt=log_lost lines=0\n"));
+    /* Stuck again within a second: that it is over waits until then. */
+    sink.error = "no room";
+    (void)log_look(log);
+    sink.error = NULL;
+    assert_true(log_look(log));
+    assert_int_equal(sink.lines, 3);
+    now_ns += NS_PER_S;
+    (void)log_look(log);
+    assert_int_equal(sink.lines, 4);
+    assert_false(log_look(log));
+    log_destroy(log);
+}
+
 static void reopen__a_sink_with_a_file__opens_it_anew_and_says_so(void **state)
 {
     (void)state;
@@ -319,6 +350,7 @@ int main(void)
         cmocka_unit_test(sink__refused_at_the_end__is_told_at_the_end),
         cmocka_unit_test(sink__stuck__is_said_with_the_reason_and_when_it_is_over),
         cmocka_unit_test(sink__refuses_the_line_that_tells_of_suppressed_ones__a_later_line_tells),
+        cmocka_unit_test(look__nothing_to_log__says_all_the_same),
         cmocka_unit_test(reopen__a_sink_with_a_file__opens_it_anew_and_says_so),
         cmocka_unit_test(reopen__a_sink_without_one__does_nothing),
         cmocka_unit_test(destroy__null__is_allowed),

@@ -207,17 +207,17 @@ static void failing_output__comes_back__has_lost_nothing(void **state)
 {
     const struct log_sink *sink = *state;
     char error[LOG_ERROR_SIZE];
-    assert_false(sink->is_stuck(sink->context, error));
+    assert_int_equal(sink->state(sink->context, error), LOG_SINK_DONE);
     set_answer(-1, "no room");
     assert_int_equal(write_text(sink, "one\n"), 0);
     wait_for_writes(1);
     assert_int_equal(write_text(sink, "two\n"), 0);
     wait_for_writes(2);
-    assert_true(sink->is_stuck(sink->context, error));
+    assert_int_equal(sink->state(sink->context, error), LOG_SINK_STUCK);
     assert_string_equal(error, "no room");
     assert_int_equal(stream.size, 0);
     set_answer(0, NULL);
-    while (sink->is_stuck(sink->context, error)) {
+    while (sink->state(sink->context, error) != LOG_SINK_DONE) {
         os_sleep_ms(1);
     }
     sink->close(sink->context);
@@ -231,7 +231,7 @@ static void failing_output__without_a_reason__is_given_one(void **state)
     char error[LOG_ERROR_SIZE];
     set_answer(-1, NULL);
     assert_int_equal(write_text(sink, "one\n"), 0);
-    while (!sink->is_stuck(sink->context, error)) {
+    while (sink->state(sink->context, error) != LOG_SINK_STUCK) {
         os_sleep_ms(1);
     }
     assert_string_equal(error, "it takes nothing any more");
@@ -264,6 +264,26 @@ static void close__output_that_fails__tries_once_more_and_ends(void **state)
     assert_true(stream.writes >= 2);
     assert_int_equal(stream.closes, 1);
     assert_int_equal(stream.size, 0);
+}
+
+static void write__that_hangs__counts_as_stuck_after_a_while(void **state)
+{
+    const struct log_sink *sink = *state;
+    char error[LOG_ERROR_SIZE];
+    stop_stream(true);
+    assert_int_equal(write_text(sink, "late\n"), 0);
+    wait_until_write_hangs();
+    assert_int_equal(sink->state(sink->context, error), LOG_SINK_BUSY);
+    while (sink->state(sink->context, error) != LOG_SINK_STUCK) {
+        os_sleep_ms(50);
+    }
+    assert_string_equal(error, "a write does not come to its end");
+    stop_stream(false);
+    while (sink->state(sink->context, error) != LOG_SINK_DONE) {
+        os_sleep_ms(1);
+    }
+    sink->close(sink->context);
+    assert_int_equal(stream.size, 5);
 }
 
 static void reopen__without_lines__reaches_the_output(void **state)
@@ -324,6 +344,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(failing_output__full_ring__refuses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(close__output_that_fails__tries_once_more_and_ends, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(write__that_hangs__counts_as_stuck_after_a_while, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(reopen__without_lines__reaches_the_output, set_up,
                                         tear_down),

@@ -39,13 +39,13 @@ static int keep_line(void *context, const char *line, size_t size)
     return 0;
 }
 
-static bool say_stuck(void *context, char error_out[LOG_ERROR_SIZE])
+static enum log_sink_state say_stuck(void *context, char error_out[LOG_ERROR_SIZE])
 {
     const struct keeper *keeper = context;
     if (keeper->error != NULL) {
         (void)snprintf(error_out, LOG_ERROR_SIZE, "%s", keeper->error);
     }
-    return keeper->error != NULL;
+    return keeper->error != NULL ? LOG_SINK_STUCK : LOG_SINK_DONE;
 }
 
 static void count_reopen(void *context)
@@ -67,7 +67,7 @@ static struct log_sink sink_of(struct keeper *keeper)
 {
     memset(keeper, 0, sizeof(*keeper));
     return (struct log_sink){.write = keep_line,
-                             .is_stuck = say_stuck,
+                             .state = say_stuck,
                              .reopen = count_reopen,
                              .close = count_close,
                              .context = keeper};
@@ -155,9 +155,9 @@ static void the_second__refuses_or_is_stuck__does_not_count(void **state)
     notable.answer = RESULT_FULL;
     notable.error = "no";
     assert_int_equal(write_text("level=info evt=ready\n"), 0);
-    assert_false(tee.is_stuck(tee.context, error));
+    assert_int_equal(tee.state(tee.context, error), LOG_SINK_DONE);
     all.error = "yes";
-    assert_true(tee.is_stuck(tee.context, error));
+    assert_int_equal(tee.state(tee.context, error), LOG_SINK_STUCK);
     assert_string_equal(error, "yes");
 }
 
