@@ -235,7 +235,7 @@ static enum exit_code configure(struct life *life)
     for (int i = 0; i < CONFIGURE_REPORTS; i++) {
         config_report_print(&life->reports[i], note_mistakes, life);
     }
-    if (!is_good) {
+    if (!is_good && !is_logged) {
         last_end_add(&life->end, "gsrelayd: nothing was started");
     }
     if (!is_logged) {
@@ -250,6 +250,9 @@ static enum exit_code configure(struct life *life)
     }
     for (int i = 0; is_logged && i < CONFIGURE_REPORTS; i++) {
         logging_report(life->log, &life->reports[i]);
+    }
+    if (!is_good && is_logged) {
+        return fail(life, EXIT_CODE_CONFIG, "nothing was started");
     }
     return is_good ? EXIT_CODE_OK : EXIT_CODE_CONFIG;
 }
