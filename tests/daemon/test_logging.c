@@ -149,10 +149,9 @@ static void report__a_mistake__has_file_line_and_text(void **state)
     config_report_add(&report, CONFIG_ERROR, (struct config_origin){.kind = CONFIG_FROM_SET},
                       "a=b: no such section");
     write_report();
-    assert_int_equal(
-        count_of(content(), "level=error evt=config_error file=relay.ini line=12 "
-                            "text=\"[udp] prot: no such key\"\n"),
-        1);
+    assert_int_equal(count_of(content(), "level=error evt=config_error file=relay.ini line=12 "
+                                         "text=\"[udp] prot: no such key\"\n"),
+                     1);
     assert_int_equal(count_of(content(), "level=warn evt=config_warning file=environment line=0 "
                                          "text=\"GSRELAY_X is odd\"\n"),
                      1);
