@@ -3,6 +3,9 @@
 # What the tests of the service on both systems have in common: sixteen players and their commands. Sourced
 # after support.sh; the sourcing script has set `players` and `tool`, the paths of the two programs.
 
+# Players that are gone are told of by `players_answer`, not by a signal to this shell.
+trap "" PIPE
+
 # players_begin NAME : they connect to $control and stay in their rooms. Sets players_pid.
 players_begin() {
     players_name=$1
