@@ -81,6 +81,7 @@ void client_release(const struct gsrelay_options *options, void *memory)
 /* How the one piece of memory is cut up. All parts start at a multiple of 16. */
 struct layout {
     size_t newest;
+    size_t held;
     size_t members;
     size_t free_rows;
     size_t events;
@@ -112,6 +113,7 @@ static void plan(struct layout *layout, const struct gsrelay_options *options)
     *layout = (struct layout){0};
     add_part(&layout->total, sizeof(struct gsrelay_client));
     layout->newest = add_part(&layout->total, members_max * STREAM_COUNT * sizeof(uint64_t));
+    layout->held = add_part(&layout->total, members_max * STREAM_COUNT * sizeof(uint64_t));
     layout->members = add_part(&layout->total, members_max * sizeof(struct member));
     layout->free_rows = add_part(&layout->total, members_max * sizeof(uint16_t));
     layout->events_size = 2 * message_events_size(options->members_max) +
@@ -141,6 +143,7 @@ int gsrelay_create(const struct gsrelay_options *options, struct gsrelay_client 
     memset(client, 0, sizeof(*client));
     client->options = *options;
     client->room.newest = (uint64_t *)(memory + layout.newest);
+    client->room.held = (uint64_t *)(memory + layout.held);
     client->room.members = (struct member *)(memory + layout.members);
     client->room.free_rows = (uint16_t *)(memory + layout.free_rows);
     event_ring_init(&client->events, memory + layout.events, layout.events_size);

@@ -126,7 +126,7 @@ struct request {
 
 struct member {
     uint16_t id;
-    uint16_t row;       /* Of its cells in `newest`. */
+    uint16_t row;       /* Of its cells in `newest` and `held`. */
     bool is_unofficial; /* Heard over UDP; the control connection has not announced it yet. */
 };
 
@@ -146,6 +146,8 @@ struct room {
     uint16_t *free_rows;
     size_t free_row_count;
     uint64_t *newest;           /* [row][stream]: the order key of the newest state, 0 = none. */
+    uint64_t *held;             /* [row][stream]: the hash of the retained state, 0 = none. */
+    uint64_t held_sum;          /* Of all of them: the digest. */
     uint16_t left[LEFT_MEMORY]; /* Who left lately, so that late states make no ghosts. */
     size_t left_next;
     size_t metadata_size;
@@ -207,7 +209,9 @@ struct udp {
     uint64_t ping_due_ns;
     uint64_t relay_time_us; /* Of the last PONG; 0 = none. */
     uint64_t relay_time_at_ns;
-    uint64_t confirmed; /* Highest sequence that a PONG has said the relay got. */
+    uint64_t digest;         /* What was held when that PONG came. */
+    unsigned digests_differ; /* PONGs in a row that told another. */
+    uint64_t confirmed;      /* Highest sequence that a PONG has said the relay got. */
     uint32_t bye_reason;
 
     struct udp_sample samples[UDP_SAMPLE_COUNT];
@@ -331,6 +335,15 @@ void room_member_left(struct gsrelay_client *client, uint16_t id, uint32_t reaso
 void room_host_set(struct gsrelay_client *client, uint16_t host, uint32_t host_epoch);
 void room_metadata_set(struct gsrelay_client *client, const uint8_t *bytes, size_t size);
 void room_lock_set(struct gsrelay_client *client, bool is_locked);
+
+/* Notes the newest state of a stream: retained with this hash, or 0. */
+void room_hold(struct room *room, const struct member *member, uint8_t stream, uint64_t hash);
+
+/* Nothing counts as held any more; what the relay sends again does. */
+void room_hold_nothing(struct gsrelay_client *client);
+
+/* A state of the caller's that was dropped unseen does not count as held. */
+void room_lose(struct room *room, uint16_t id, uint8_t stream, uint64_t hash);
 
 /* The member of that id for a state that came; one not yet announced is announced here. NULL for
  * somebody who has left, or when there is no room for more. */

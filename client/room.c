@@ -38,6 +38,32 @@ static void forget_left(struct room *room, uint16_t id)
     }
 }
 
+void room_hold(struct room *room, const struct member *member, uint8_t stream, uint64_t hash)
+{
+    uint64_t *held = &room->held[(size_t)member->row * STREAM_COUNT + stream];
+
+    room->held_sum += hash - *held;
+    *held = hash;
+}
+
+void room_hold_nothing(struct gsrelay_client *client)
+{
+    struct room *room = &client->room;
+
+    for (size_t i = 0; i < room->member_count; i++)
+        memset(&room->held[(size_t)room->members[i].row * STREAM_COUNT], 0,
+               STREAM_COUNT * sizeof(room->held[0]));
+    room->held_sum = 0;
+}
+
+void room_lose(struct room *room, uint16_t id, uint8_t stream, uint64_t hash)
+{
+    const struct member *member = find_member(room, id);
+
+    if (member != NULL && room->held[(size_t)member->row * STREAM_COUNT + stream] == hash)
+        room_hold(room, member, stream, 0);
+}
+
 static struct member *add_member(struct room *room, uint16_t id)
 {
     struct member *member;
@@ -48,6 +74,8 @@ static struct member *add_member(struct room *room, uint16_t id)
     *member = (struct member){.id = id, .row = room->free_rows[--room->free_row_count]};
     memset(&room->newest[(size_t)member->row * STREAM_COUNT], 0,
            STREAM_COUNT * sizeof(room->newest[0]));
+    memset(&room->held[(size_t)member->row * STREAM_COUNT], 0,
+           STREAM_COUNT * sizeof(room->held[0]));
     return member;
 }
 
@@ -108,6 +136,8 @@ void room_member_left(struct gsrelay_client *client, uint16_t id, uint32_t reaso
     if (member == NULL)
         return;
     index = (size_t)(member - room->members);
+    for (unsigned stream = 0; stream < STREAM_COUNT; stream++)
+        room_hold(room, member, (uint8_t)stream, 0);
     room->free_rows[room->free_row_count++] = member->row;
     memmove(member, member + 1, (room->member_count - index - 1) * sizeof(*member));
     room->member_count--;
@@ -194,6 +224,7 @@ static void set_room(struct gsrelay_client *client, const struct control_members
     room->free_row_count = client->options.members_max;
     for (size_t i = 0; i < room->free_row_count; i++)
         room->free_rows[i] = (uint16_t)i;
+    room->held_sum = 0;
     memset(room->left, 0, sizeof(room->left));
     room->left_next = 0;
     for (size_t i = 0; i < membership->member_count; i++) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/body.h"
+#include "proto/retained.h"
 
 /* docs/PROTOCOL.md 2.3 and 2.4. */
 #define BIND_PAUSE_MIN_NS (100 * NS_PER_MS)
@@ -14,6 +15,9 @@
 
 /* After that long a silence the program is told. */
 #define SILENCE_TOLD_NS (5 * NS_PER_S)
+
+/* docs/PROTOCOL.md 2.8. */
+#define DIGESTS_DIFFER_MAX 2
 
 /* A round trip beyond this is a mistake of somebody's clock. */
 #define RTT_LIMIT_US UINT64_C(60000000)
@@ -91,6 +95,8 @@ void udp_begin(struct gsrelay_client *client, const struct control_membership *m
     udp->ping_due_ns = TIME_NEVER;
     udp->relay_time_us = 0;
     udp->relay_time_at_ns = 0;
+    udp->digest = RETAINED_NOT_TOLD;
+    udp->digests_differ = 0;
     udp->bye_reason = REASON_NONE;
     udp->sample_count = 0;
     udp->queue_start = 0;
@@ -139,13 +145,20 @@ void udp_ping_send(struct gsrelay_client *client)
     struct body_ping ping = {.client_time_us = clock_us(client),
                              .relay_time_us = udp->relay_time_us,
                              .highest = udp->replay.highest,
-                             .received = udp->received & DATAGRAM_SEQUENCE_MAX};
+                             .received = udp->received & DATAGRAM_SEQUENCE_MAX,
+                             .digest = udp->digest};
     uint8_t body[BODY_PING_SIZE];
 
     if (udp->relay_time_us != 0)
         ping.delay_us = delay_us > UINT32_MAX ? UINT32_MAX : (uint32_t)delay_us;
     body_ping_write(body, &ping);
     put_fixed(client, DATAGRAM_PING, body, sizeof(body));
+    if (udp->digests_differ >= DIGESTS_DIFFER_MAX) {
+        /* Now the relay sends all of it again. Begun anew, the sum has nothing in it either that
+         * the relay has stopped to keep without our hearing of it. */
+        room_hold_nothing(client);
+        udp->digests_differ = 0;
+    }
 }
 
 static void begin_binding(struct gsrelay_client *client)
@@ -248,6 +261,30 @@ static bool is_newest(struct gsrelay_client *client, const struct member *member
     return true;
 }
 
+/* Nobody has taken it in time. A retained one is sent again when the digests show that it lacks. */
+static void drop_oldest(struct gsrelay_client *client)
+{
+    struct gsrelay_event event;
+
+    event_ring_pop(&client->states, &event);
+    client->stats.dropped_full++;
+    if ((event.flags & GSRELAY_EVENT_RETAINED) != 0)
+        room_lose(&client->room, event.member, event.stream,
+                  retained_hash(event.member, event.stream, event.bytes, event.size));
+}
+
+/* What the relay should know that we hold. */
+static void hold(struct gsrelay_client *client, const struct member *member,
+                 const struct record *record)
+{
+    uint64_t hash = 0;
+
+    if (record->is_retained)
+        hash = retained_hash(record->member, record->stream, record->payload, record->size);
+    if (record->stream != 0)
+        room_hold(&client->room, member, record->stream, hash);
+}
+
 static void push_state(struct gsrelay_client *client, const struct record *record)
 {
     struct gsrelay_event event = {.type = GSRELAY_EVENT_STATE,
@@ -256,10 +293,8 @@ static void push_state(struct gsrelay_client *client, const struct record *recor
                                   .member = record->member,
                                   .stream = record->stream};
 
-    while (event_ring_left(&client->states) < EVENT_ENTRY_SIZE(record->size)) {
-        event_ring_pop(&client->states, NULL);
-        client->stats.dropped_full++;
-    }
+    while (event_ring_left(&client->states) < EVENT_ENTRY_SIZE(record->size))
+        drop_oldest(client);
     event_ring_push(&client->states, ++client->event_serial, &event, record->payload, record->size);
     client->stats.states_received++;
 }
@@ -289,8 +324,10 @@ static void take_data(struct gsrelay_client *client, const uint8_t *body, size_t
             client->stats.dropped_left++;
         else if (!is_newest(client, member, record.stream, order))
             client->stats.dropped_stale++;
-        else
+        else {
             push_state(client, &record);
+            hold(client, member, &record);
+        }
     }
 }
 
@@ -370,6 +407,16 @@ static void sample_loss(struct gsrelay_client *client, const struct body_ping *p
                                            sample.received_down - oldest->received_down);
 }
 
+/* The relay sees the same: the next PING tells it what we held just now. */
+static void compare_digest(struct gsrelay_client *client, uint64_t told)
+{
+    struct udp *udp = &client->udp;
+
+    udp->digest = client->room.held_sum;
+    if (told != RETAINED_NOT_TOLD)
+        udp->digests_differ = told == udp->digest ? 0 : udp->digests_differ + 1;
+}
+
 static void take_pong(struct gsrelay_client *client, const uint8_t *body, size_t size)
 {
     struct gsrelay_stats *stats = &client->stats;
@@ -387,6 +434,7 @@ static void take_pong(struct gsrelay_client *client, const uint8_t *body, size_t
     if (pong.highest <= udp->sequence && pong.highest > udp->confirmed)
         udp->confirmed = pong.highest;
     sample_loss(client, &pong);
+    compare_digest(client, pong.digest);
 
     elapsed_us = clock_us(client) - pong.client_time_us;
     if (pong.client_time_us > clock_us(client) || elapsed_us > RTT_LIMIT_US || client->is_input_old)

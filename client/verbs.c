@@ -14,7 +14,8 @@ int32_t gsrelay_create_room(struct gsrelay_client *client,
     if (options == NULL)
         options = &none;
     if (options->metadata_size > GSRELAY_METADATA_MAX || options->members_max > UINT16_MAX ||
-        options->is_locked > 1 || (options->metadata == NULL && options->metadata_size > 0))
+        options->is_locked > 1 || options->is_heritable > 1 ||
+        (options->metadata == NULL && options->metadata_size > 0))
         return GSRELAY_INVALID;
     message.create.members_max = (uint16_t)options->members_max;
     message.create.tick_us = options->tick_us;
@@ -22,7 +23,8 @@ int32_t gsrelay_create_room(struct gsrelay_client *client,
         message.create.tick_us = ROOM_TICK_DEFAULT;
     else if (options->tick_us == GSRELAY_TICK_NONE)
         message.create.tick_us = 0;
-    message.create.flags = options->is_locked != 0 ? CREATE_LOCKED : 0;
+    message.create.flags = (uint8_t)((options->is_locked != 0 ? CREATE_LOCKED : 0) |
+                                     (options->is_heritable != 0 ? CREATE_HERITABLE : 0));
     message.create.metadata =
         (struct wire_bytes){options->metadata_size > 0 ? options->metadata : (const uint8_t *)"",
                             options->metadata_size};

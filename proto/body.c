@@ -84,6 +84,7 @@ bool body_ping_read(const uint8_t *body, size_t size, struct body_ping *out)
     out->delay_us = wire_get_u32(&reader);
     out->highest = wire_get_u48(&reader);
     out->received = wire_get_u48(&reader);
+    out->digest = wire_get_u64(&reader);
     return true;
 }
 
@@ -97,6 +98,7 @@ void body_ping_write(uint8_t out[BODY_PING_SIZE], const struct body_ping *ping)
     wire_put_u32(&writer, ping->delay_us);
     wire_put_u48(&writer, ping->highest & MASK_48);
     wire_put_u48(&writer, ping->received & MASK_48);
+    wire_put_u64(&writer, ping->digest);
 }
 
 bool body_bye_read(const uint8_t *body, size_t size, unsigned *reason_out)

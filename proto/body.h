@@ -21,8 +21,8 @@
 #define BODY_CHALLENGE_SIZE 8
 #define BODY_CONFIRM_SIZE   42
 #define BODY_BOUND_SIZE     18
-#define BODY_PING_SIZE      32
-#define BODY_PONG_SIZE      32
+#define BODY_PING_SIZE      40
+#define BODY_PONG_SIZE      40
 #define BODY_BYE_SIZE       8
 #define BODY_PROBE_SIZE     8
 #define BODY_FIXED_SIZE_MAX 42
@@ -34,6 +34,8 @@ struct body_ping {
     uint32_t delay_us;       /* Between the other side's last message and this one. */
     uint64_t highest;        /* Highest sequence received from the other side, 48 bits. */
     uint64_t received;       /* Datagrams received from the other side, modulo 2^48. */
+    uint64_t digest;         /* Of the retained states: PING what the client held when the last PONG
+                                came, PONG what it should hold. RETAINED_NOT_TOLD. */
 };
 
 bool body_bind_read(const uint8_t *body, size_t size, uint64_t *client_time_out);

@@ -118,7 +118,7 @@ static void walk_create(struct walk *walk, struct control_message *message)
     walk_metadata(walk, &create->metadata);
     walk_u32(walk, &create->down_bytes_s);
     /* A flag asks for something; what the relay does not know, it cannot promise. */
-    if (walk->reader != NULL && (create->flags & ~CREATE_LOCKED) != 0) {
+    if (walk->reader != NULL && (create->flags & ~(CREATE_LOCKED | CREATE_HERITABLE)) != 0) {
         wire_reader_fail(walk->reader);
     }
 }

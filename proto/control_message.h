@@ -58,9 +58,11 @@ enum control_type {
 #define CONTROL_MESSAGE_SIZE_MAX 1377
 
 #define CREATE_LOCKED       0x01
+#define CREATE_HERITABLE    0x02
 #define WELCOME_RESUMED     0x01
 #define WELCOME_IN_ROOM     0x02
 #define ROOM_LOCKED         0x01
+#define ROOM_HERITABLE      0x02
 #define CONTROL_KEY_SIZE    16
 #define CONTROL_MEMBER_NONE 0
 #define CONTROL_NO_DEADLINE UINT32_MAX /* DRAINING: until the last room is gone. */

@@ -176,6 +176,7 @@ static void fill_create(struct command *command, const struct control_create *cr
 {
     command->type = COMMAND_CREATE;
     command->locked = (create->flags & CREATE_LOCKED) != 0;
+    command->heritable = (create->flags & CREATE_HERITABLE) != 0;
     command->members_max =
         create->members_max == 0 ? limits->members_per_room_max : create->members_max;
     command->tick_us =

@@ -19,7 +19,8 @@ static void fill_membership(const struct control *control, uint32_t worker,
     const struct control_limits *limits = &control->limits;
 
     out->code = borrow(event->code, event->code_size);
-    out->room_flags = event->locked ? ROOM_LOCKED : 0;
+    out->room_flags =
+        (uint8_t)((event->locked ? ROOM_LOCKED : 0) | (event->heritable ? ROOM_HERITABLE : 0));
     out->member = event->member;
     out->host = event->host;
     out->host_epoch = event->host_epoch;

@@ -76,6 +76,7 @@ void events_membership(struct core *core, const struct command *command, uint32_
     event->host = room_member_id(core, slot->room, room->host);
     event->host_epoch = room->host_epoch;
     event->locked = room->is_locked;
+    event->heritable = room->is_heritable;
     event->members_max = room->members_max;
     event->tick_us = room->tick_us;
     event->down_bytes_s = slot_down_rate(core, slot);

@@ -76,6 +76,7 @@ struct command {
     enum reason reason;          /* LEAVE and DRAIN. */
     uint16_t member;             /* KICK and HAND_OVER. */
     bool locked;                 /* CREATE and LOCK. */
+    bool heritable;              /* CREATE: the host's retained states pass to the next host. */
     uint64_t groups;             /* SUBSCRIBE: a bit for each of the CORE_GROUPS groups. */
     uint16_t members_max;        /* CREATE: already within the limits. */
     uint32_t tick_us;            /* CREATE: already within the limits; 0 = each turn. */
@@ -117,6 +118,7 @@ struct event {
     uint16_t host;   /* MEMBERSHIP and HOST_CHANGED; 0 = none. */
     uint32_t host_epoch;
     bool locked;
+    bool heritable; /* MEMBERSHIP. */
     uint16_t members_max;
     uint32_t tick_us;
     uint32_t down_bytes_s; /* MEMBERSHIP: the downlink budget that holds; 0 = none. */

@@ -2,6 +2,7 @@
 #include "daemon/core/outbox.h"
 
 #include "daemon/core/core_internal.h"
+#include "proto/retained.h"
 
 #include <assert.h>
 #include <string.h>
@@ -119,12 +120,31 @@ void outbox_put_ordered(struct core *core, uint32_t room_index, uint32_t slot,
     memcpy(cell_bytes(&core->cells, entry->cell), record->payload, record->size);
 }
 
-static void forget_retained(struct core *core, uint32_t room, struct stream *stream)
+static void forget_retained(struct core *core, struct slot *slot, struct stream *stream)
 {
+    struct room *room = &core->rooms[slot->room];
+
     if (stream->is_retained) {
-        core->rooms[room].retained_bytes -= stream->size;
+        room->retained_bytes -= stream->size;
+        room->retained_count--;
+        room->retained_sum -= stream->hash;
+        slot->retained_sum -= stream->hash;
         stream->is_retained = false;
     }
+}
+
+/* The stream's cell, size and id are set. */
+static void retain(struct core *core, struct slot *slot, struct stream *stream, uint8_t id)
+{
+    struct room *room = &core->rooms[slot->room];
+
+    stream->is_retained = true;
+    stream->hash =
+        retained_hash(slot->member_id, id, cell_bytes(&core->cells, stream->cell), stream->size);
+    room->retained_bytes += stream->size;
+    room->retained_count++;
+    room->retained_sum += stream->hash;
+    slot->retained_sum += stream->hash;
 }
 
 /* Gives the cell back when nothing needs it any more. */
@@ -148,18 +168,12 @@ void outbox_put_latest(struct core *core, uint32_t slot_index, unsigned place,
                        const struct record *record, uint64_t order,
                        const struct receivers *receivers, uint64_t now_ns)
 {
-    const struct slot *slot = &core->slots[slot_index];
-    struct room *room = &core->rooms[slot->room];
+    struct slot *slot = &core->slots[slot_index];
     struct stream *stream = slot_streams(core, slot_index) + place;
 
     count_superseded(core, slot->room, member_set_count(&stream->waiting));
     count_made(core, slot->room, receivers);
-    forget_retained(core, slot->room, stream);
-    if (record->is_retained) {
-        stream->is_retained = may_retain(core, room, record->size);
-        room->retained_bytes += stream->is_retained ? record->size : 0U;
-        core->counters.retained_beyond_bound += !stream->is_retained;
-    }
+    forget_retained(core, slot, stream);
     if (stream->cell == CELL_NONE) {
         stream->cell = cell_take(&core->cells);
         assert(stream->cell != CELL_NONE);
@@ -169,10 +183,15 @@ void outbox_put_latest(struct core *core, uint32_t slot_index, unsigned place,
     stream->arrived_ns = now_ns;
     stream->size = record->size;
     memcpy(cell_bytes(&core->cells, stream->cell), record->payload, record->size);
+    if (record->is_retained && may_retain(core, &core->rooms[slot->room], record->size)) {
+        retain(core, slot, stream, record->stream);
+    } else if (record->is_retained) {
+        core->counters.retained_beyond_bound++;
+    }
     settle_stream(core, slot->room, cell_of(core, slot, place), stream);
 }
 
-void outbox_replay(struct core *core, uint32_t slot_index)
+void outbox_replay(struct core *core, uint32_t slot_index, bool is_new)
 {
     struct slot *slot = &core->slots[slot_index];
     const struct room *room = &core->rooms[slot->room];
@@ -185,16 +204,78 @@ void outbox_replay(struct core *core, uint32_t slot_index)
         struct stream *streams = slot_streams(core, sender);
 
         for (unsigned place = 0; place < core->limits.streams_per_member; place++) {
-            if (!streams[place].is_retained || member == slot->member) {
+            if (!streams[place].is_retained || member == slot->member ||
+                member_set_has(&streams[place].waiting, slot->member)) {
                 continue;
             }
-            assert(!member_set_has(&streams[place].waiting, slot->member));
             count_made(core, slot->room, &receivers);
             core->counters.deliveries_replayed++;
             member_set_add(&streams[place].waiting, slot->member);
             set_active(core, slot->room, cell_of(core, &core->slots[sender], place), true);
-            slot->is_fresh = true;
-            slot->rotor = 0;
+            if (is_new) {
+                slot->is_fresh = true;
+                slot->rotor = 0;
+            }
+        }
+    }
+}
+
+/* A stream of the heir for what it inherits on one of that number; NULL if there is none. */
+static struct stream *place_of_heir(struct core *core, uint32_t heir, uint8_t id, uint64_t now_ns)
+{
+    struct slot *slot = &core->slots[heir];
+    unsigned place = 0;
+
+    if (memchr(slot->stream_ids, id, core->limits.streams_per_member) != NULL) {
+        return NULL; /* What it says there itself is what holds. */
+    }
+    place = slot_stream_place(core, heir, now_ns);
+    if (place == STREAM_PLACE_NONE) {
+        return NULL;
+    }
+    slot->stream_ids[place] = id;
+    return slot_streams(core, heir) + place;
+}
+
+static void inherit_stream(struct core *core, uint32_t from, unsigned place, uint32_t to,
+                           uint64_t now_ns)
+{
+    struct slot *giver = &core->slots[from];
+    struct slot *heir = &core->slots[to];
+    struct stream *old = slot_streams(core, from) + place;
+    struct stream *stream = place_of_heir(core, to, giver->stream_ids[place], now_ns);
+    struct receivers receivers = {.bound = core->rooms[giver->room].bound};
+    const uint32_t room = giver->room;
+
+    if (stream == NULL) {
+        return;
+    }
+    member_set_remove(&receivers.bound, giver->member);
+    member_set_remove(&receivers.bound, heir->member);
+    count_dropped(core, room, REASON_SENDER_LEFT, member_set_count(&old->waiting));
+    forget_retained(core, giver, old);
+    *stream = (struct stream){.waiting = receivers.bound,
+                              .arrived_ns = old->arrived_ns,
+                              .cell = old->cell,
+                              .size = old->size};
+    *old = (struct stream){.order = old->order, .arrived_ns = old->arrived_ns, .cell = CELL_NONE};
+    set_active(core, room, cell_of(core, giver, place), false);
+    retain(core, heir, stream, giver->stream_ids[place]);
+    count_made(core, room, &receivers);
+    core->counters.deliveries_replayed += member_set_count(&receivers.bound);
+    core->counters.retained_inherited++;
+    settle_stream(core, room, cell_of(core, heir, (unsigned)(stream - slot_streams(core, to))),
+                  stream);
+}
+
+void outbox_inherit(struct core *core, uint32_t from, uint32_t to, uint64_t now_ns)
+{
+    const struct stream *streams = slot_streams(core, from);
+
+    assert(core->slots[from].room == core->slots[to].room && from != to);
+    for (unsigned place = 0; place < core->limits.streams_per_member; place++) {
+        if (streams[place].is_retained) {
+            inherit_stream(core, from, place, to, now_ns);
         }
     }
 }
@@ -242,7 +323,7 @@ void outbox_remove(struct core *core, uint32_t slot_index)
         }
         count_dropped(core, slot->room, REASON_SENDER_LEFT, member_set_count(&stream->waiting));
         stream->waiting = (struct member_set){{0}};
-        forget_retained(core, slot->room, stream);
+        forget_retained(core, slot, stream);
         settle_stream(core, slot->room, cell_of(core, slot, place), stream);
         slot->stream_ids[place] = 0;
     }

@@ -39,8 +39,14 @@ void outbox_put_latest(struct core *core, uint32_t slot, unsigned place,
                        const struct record *record, uint64_t order,
                        const struct receivers *receivers, uint64_t now_ns);
 
-/* Gives a member that is bound now all that is retained. */
-void outbox_replay(struct core *core, uint32_t slot);
+/* Gives a bound member all that the others retain: one that is new before anything live, one that
+ * has lost some of it in the rotation with all else. What waits for it already stays as it is. */
+void outbox_replay(struct core *core, uint32_t slot, bool is_new);
+
+/* Makes what one member retains retained by another, as if that one had sent it when the first did;
+ * all others are given it under the new name. Where the other uses the stream itself, or has no
+ * stream left, the state stays with its sender. `from` and `to` are in one room. */
+void outbox_inherit(struct core *core, uint32_t from, uint32_t to, uint64_t now_ns);
 
 /* Forgets what waits for a member that leaves and what it has on its streams. What it sent on
  * stream 0 goes on to the others. */

@@ -2,6 +2,7 @@
 #include "daemon/core/core_internal.h"
 
 #include "proto/body.h"
+#include "proto/retained.h"
 
 #include <assert.h>
 #include <string.h>
@@ -29,6 +30,30 @@ static void send_bound(struct core *core, uint32_t index)
     batch_add(core, index, &slot->path, DATAGRAM_BOUND, room, BODY_BOUND_SIZE, 0);
 }
 
+/* The digest over what the member should hold by now; NOT_TOLD when some of it may still wait. */
+static uint64_t digest_of(const struct core *core, const struct slot *slot)
+{
+    const struct room *room = &core->rooms[slot->room];
+    const bool is_behind = room->flush == FLUSH_TIMED || room->flush == FLUSH_QUEUED ||
+                           (room->flush == FLUSH_HELD && member_set_has(&room->held, slot->member));
+
+    return is_behind && room->retained_count > 0 ? RETAINED_NOT_TOLD
+                                                 : room->retained_sum - slot->retained_sum;
+}
+
+static void note_digest(struct core *core, uint32_t index, uint64_t digest)
+{
+    struct slot *slot = &core->slots[index];
+
+    slot->digest_told = digest;
+    if (digest != RETAINED_NOT_TOLD) {
+        slot->digests_untold = 0;
+    } else if (++slot->digests_untold >= DIGESTS_UNTOLD_MAX) {
+        /* It is always behind, so nothing can be compared: what it lost may be lost for good. */
+        slot_repair(core, index, core->now_ns);
+    }
+}
+
 static void send_pong(struct core *core, uint32_t index)
 {
     struct slot *slot = &core->slots[index];
@@ -40,11 +65,26 @@ static void send_pong(struct core *core, uint32_t index)
         .delay_us = delay_us < UINT32_MAX ? (uint32_t)delay_us : UINT32_MAX,
         .highest = slot->replay.highest,
         .received = slot->received,
+        .digest = digest_of(core, slot),
     };
 
+    note_digest(core, index, pong.digest);
     slot->quality.pong_us = pong.relay_time_us;
     body_ping_write(room + DATAGRAM_HEAD_SIZE, &pong);
     batch_add(core, index, &slot->path, DATAGRAM_PONG, room, BODY_PONG_SIZE, 0);
+}
+
+/* A PONG behind the states that wait can say what its member should hold then. */
+static bool await_flush(struct core *core, uint32_t index)
+{
+    const struct slot *slot = &core->slots[index];
+    struct room *room = &core->rooms[slot->room];
+
+    if (room->retained_count == 0 || (room->flush != FLUSH_TIMED && room->flush != FLUSH_QUEUED)) {
+        return false;
+    }
+    member_set_add(&room->pongs, slot->member);
+    return true;
 }
 
 static void send_probe(struct core *core, uint32_t index)
@@ -86,7 +126,9 @@ static void send_answer(struct core *core, uint32_t index, enum slot_answer answ
         send_bound(core, index);
         break;
     case ANSWER_PONG:
-        send_pong(core, index);
+        if (!await_flush(core, index)) {
+            send_pong(core, index);
+        }
         break;
     case ANSWER_PROBE:
         send_probe(core, index);

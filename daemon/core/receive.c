@@ -4,13 +4,10 @@
 #include "proto/body.h"
 #include "proto/limits.h"
 #include "proto/record.h"
+#include "proto/retained.h"
 
 #include <assert.h>
 #include <string.h>
-
-/* A stream that has been quiet for this long, and of which nothing is kept, gives its place to
- * another one. No datagram is under way for that long. */
-#define STREAM_QUIET_NS UINT64_C(10000000000)
 
 /* A datagram that is proven to be from the slot's client. */
 struct arrival {
@@ -210,7 +207,7 @@ static void bind_path(const struct arrival *arrival)
     use_path(arrival);
     slot_bind(core, arrival->index);
     member_set_add(&room->bound, arrival->slot->member);
-    outbox_replay(core, arrival->index);
+    outbox_replay(core, arrival->index, true);
     if (room->waiting > 0) {
         room_touch(core, arrival->slot->room, arrival->now_ns);
     }
@@ -262,6 +259,24 @@ static enum reason act_confirm(const struct arrival *arrival)
     return REASON_NONE;
 }
 
+/* Whether the member holds what the last PONG said that it should: each PONG is judged by the first
+ * PING that answers it, once. One difference may be a PONG that overtook a state on its way; where
+ * two in a row differ, the client has begun its sum anew and is sent everything. */
+static void check_digest(const struct arrival *arrival, const struct body_ping *ping)
+{
+    struct slot *slot = arrival->slot;
+
+    if (slot->digest_told == RETAINED_NOT_TOLD || ping->relay_time_us != slot->quality.pong_us) {
+        return;
+    }
+    slot->digests_differ =
+        ping->digest == slot->digest_told ? 0 : (uint8_t)(slot->digests_differ + 1);
+    slot->digest_told = RETAINED_NOT_TOLD;
+    if (slot->digests_differ >= DIGESTS_DIFFER_MAX) {
+        slot_repair(arrival->core, arrival->index, arrival->now_ns);
+    }
+}
+
 static enum reason act_ping(const struct arrival *arrival)
 {
     struct slot *slot = arrival->slot;
@@ -271,6 +286,7 @@ static enum reason act_ping(const struct arrival *arrival)
         return REASON_MALFORMED;
     }
     if (arrival->is_on_path) {
+        check_digest(arrival, &ping);
         quality_ping(&slot->quality, &ping, slot->sequence_down, arrival->now_ns);
         slot->ping_client_us = ping.client_time_us;
         slot->ping_came_ns = arrival->now_ns;
@@ -306,35 +322,12 @@ static unsigned find_receivers(const struct arrival *arrival, const struct recor
     return member_set_count(&to);
 }
 
-#define PLACE_NONE STREAMS_PER_MEMBER_MAX
-
 static unsigned find_stream(const struct arrival *arrival, uint8_t id)
 {
     const uint8_t *ids = arrival->slot->stream_ids;
     const uint8_t *at = memchr(ids, id, arrival->core->limits.streams_per_member);
 
-    return at == NULL ? PLACE_NONE : (unsigned)(at - ids);
-}
-
-/* A place for a stream that is new: one never used, or the one that has been quiet for longest. */
-static unsigned find_place(const struct arrival *arrival)
-{
-    const struct stream *streams = slot_streams(arrival->core, arrival->index);
-    unsigned place = find_stream(arrival, 0);
-    uint64_t longest_ns = STREAM_QUIET_NS;
-
-    if (place != PLACE_NONE) {
-        return place;
-    }
-    for (unsigned other = 0; other < arrival->core->limits.streams_per_member; other++) {
-        const uint64_t quiet_ns = arrival->now_ns - streams[other].arrived_ns;
-
-        if (streams[other].cell == CELL_NONE && quiet_ns >= longest_ns) {
-            longest_ns = quiet_ns;
-            place = other;
-        }
-    }
-    return place;
+    return at == NULL ? STREAM_PLACE_NONE : (unsigned)(at - ids);
 }
 
 static enum reason limit_record(const struct arrival *arrival, enum reason reason, uint32_t limit,
@@ -401,15 +394,15 @@ static enum reason pass_latest(const struct arrival *arrival, const struct recor
     const uint64_t order = arrival->head.sequence * RECORDS_MAX + position;
     struct stream *streams = slot_streams(core, arrival->index);
     unsigned place = find_stream(arrival, record->stream);
-    const bool is_new = place == PLACE_NONE;
+    const bool is_new = place == STREAM_PLACE_NONE;
     enum reason reason = REASON_NONE;
 
     if (is_new) {
-        place = find_place(arrival);
+        place = slot_stream_place(arrival->core, arrival->index, arrival->now_ns);
     } else if (order <= streams[place].order) {
         return REASON_STALE;
     }
-    if (place == PLACE_NONE) {
+    if (place == STREAM_PLACE_NONE) {
         return limit_record(arrival, REASON_STREAM_LIMIT, core->limits.streams_per_member, 0);
     }
     reason = check_room_budgets(arrival, record, receivers);

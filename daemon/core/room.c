@@ -34,6 +34,7 @@ uint32_t room_open(struct core *core, const struct command *command, uint64_t no
     room->tick_us = command->tick_us;
     core->ticking_count += room->tick_us > 0;
     room->is_locked = command->locked;
+    room->is_heritable = command->heritable;
     room->made_ns = now_ns;
     room->empty_ns = now_ns;
     room->code_size = command->code_size;
@@ -208,11 +209,23 @@ static void flush_early(struct core *core, uint32_t index)
     }
 }
 
+/* Who becomes the host when the host leaves: the oldest of the others. */
+static unsigned heir(const struct core *core, uint32_t index)
+{
+    const unsigned oldest = room_member_by_age(core, index, 0);
+
+    return oldest != core->rooms[index].host ? oldest : room_member_by_age(core, index, 1);
+}
+
 struct room_change room_remove(struct core *core, uint32_t index, unsigned member, uint64_t now_ns)
 {
     struct room *room = &core->rooms[index];
     struct room_change change = {false};
 
+    if (room->host == member && room->is_heritable && room->member_count > 1) {
+        outbox_inherit(core, room_slot(core, index, member),
+                       room_slot(core, index, heir(core, index)), now_ns);
+    }
     outbox_remove(core, room_slot(core, index, member));
     room_subscribe(core, room_slot(core, index, member), 0);
     forget_age(core, index, member);
@@ -220,6 +233,7 @@ struct room_change room_remove(struct core *core, uint32_t index, unsigned membe
     member_set_remove(&room->bound, member);
     member_set_remove(&room->budgeted, member);
     member_set_remove(&room->held, member);
+    member_set_remove(&room->pongs, member);
     room->member_count--;
     if (room->member_count == 0) {
         room->empty_ns = now_ns;
@@ -231,6 +245,9 @@ struct room_change room_remove(struct core *core, uint32_t index, unsigned membe
     if (outbox_ring(core, index)->count != 0) {
         /* What the leaver has said on stream 0 should be there before the news that it has left. */
         flush_early(core, index);
+    }
+    if (room->waiting > 0) {
+        room_touch(core, index, now_ns);
     }
     room_set_timer(core, index);
     return change;
@@ -280,6 +297,11 @@ void room_flushed(struct core *core, uint32_t index, uint64_t now_ns)
     struct room *room = &core->rooms[index];
     uint64_t wait_ns = UINT64_MAX;
 
+    for (unsigned member = member_set_next(&room->pongs, 0); member != MEMBER_NONE;
+         member = member_set_next(&room->pongs, member + 1)) {
+        slot_answer(core, room_slot(core, index, member), ANSWER_PONG);
+    }
+    room->pongs = (struct member_set){{0}};
     outbox_ring(core, index)->fresh = 0;
     room->flush = room->waiting > 0 ? FLUSH_HELD : FLUSH_NONE;
     if (room->flush == FLUSH_NONE) {

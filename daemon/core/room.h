@@ -59,7 +59,11 @@ struct room {
     enum room_flush flush;
     uint64_t flush_due_ns;   /* FLUSH_TIMED and FLUSH_HELD: when. */
     uint32_t waiting;        /* Deliveries that wait, of all members. */
+    bool is_heritable;       /* What a host retains passes to the next one when it leaves. */
     uint32_t retained_bytes; /* Payload of all retained records. */
+    uint32_t retained_count; /* Their number. */
+    uint64_t retained_sum;   /* Of their hashes. */
+    struct member_set pongs; /* Members whose PONG waits for the flush, so that its digest holds. */
     uint32_t rotor;          /* The cell that the next flush begins with. */
 
     uint8_t code_size;

@@ -2,6 +2,7 @@
 #include "daemon/core/core_internal.h"
 
 #include "proto/body.h"
+#include "proto/retained.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -11,7 +12,12 @@
 #define NS_PER_MS UINT64_C(1000000)
 
 #define NOTICE_INTERVAL_NS NS_PER_S
-#define DOWN_BURST_PART    8U /* A downlink budget's burst is an eighth of a second. */
+#define REPAIR_INTERVAL_NS NS_PER_S
+
+/* A stream that has been quiet for this long, and of which nothing is kept, gives its place to
+ * another one. No datagram is under way for that long. */
+#define STREAM_QUIET_NS (10 * NS_PER_S)
+#define DOWN_BURST_PART 8U /* A downlink budget's burst is an eighth of a second. */
 
 static_assert(BYE_DATAGRAM_SIZE == DATAGRAM_OVERHEAD + BODY_BYE_SIZE, "a BYE has one size");
 
@@ -42,6 +48,44 @@ struct stream *slot_streams(struct core *core, uint32_t index)
     return core->streams + ((size_t)index << core->stream_shift);
 }
 
+unsigned slot_stream_place(struct core *core, uint32_t index, uint64_t now_ns)
+{
+    const struct slot *slot = &core->slots[index];
+    const struct stream *streams = slot_streams(core, index);
+    unsigned found = STREAM_PLACE_NONE;
+    uint64_t longest_ns = STREAM_QUIET_NS;
+
+    for (unsigned place = 0; place < core->limits.streams_per_member; place++) {
+        const uint64_t quiet_ns = now_ns - streams[place].arrived_ns;
+
+        if (slot->stream_ids[place] == 0) {
+            return place;
+        }
+        if (streams[place].cell == CELL_NONE && quiet_ns >= longest_ns) {
+            longest_ns = quiet_ns;
+            found = place;
+        }
+    }
+    return found;
+}
+
+void slot_repair(struct core *core, uint32_t index, uint64_t now_ns)
+{
+    struct slot *slot = &core->slots[index];
+
+    if (now_ns < slot->repair_next_ns) {
+        return;
+    }
+    slot->repair_next_ns = now_ns + REPAIR_INTERVAL_NS;
+    slot->digests_differ = 0;
+    slot->digests_untold = 0;
+    core->counters.retained_repairs++;
+    outbox_replay(core, index, false);
+    if (core->rooms[slot->room].waiting > 0) {
+        room_touch(core, slot->room, now_ns);
+    }
+}
+
 uint32_t slot_take(struct core *core, const struct slot_secret *secret, struct session_ref session,
                    uint64_t now_ns)
 {
@@ -64,6 +108,7 @@ uint32_t slot_take(struct core *core, const struct slot_secret *secret, struct s
     slot->session = session;
     memcpy(slot->key_up, secret->key_up, sizeof(slot->key_up));
     memcpy(slot->key_down, secret->key_down, sizeof(slot->key_down));
+    slot->digest_told = RETAINED_NOT_TOLD;
     replay_init(&slot->replay);
     slot->made_ns = now_ns;
     set_state(core, slot, SLOT_UNBOUND);

@@ -48,7 +48,11 @@ struct stream {
     uint32_t cell;             /* CELL_NONE when nobody waits and nothing is retained. */
     uint16_t size;             /* Of the payload. */
     bool is_retained;
+    uint64_t hash; /* Retained: its part of the digests (proto/retained.h). */
 };
+
+#define DIGESTS_DIFFER_MAX 2  /* So many wrong digests in a row are a loss, not a race. */
+#define DIGESTS_UNTOLD_MAX 10 /* After so many PONGs that could tell none, everything is sent. */
 
 /* What a slot has to send besides its room's records; bits, so that they cannot pile up. */
 enum slot_answer {
@@ -104,6 +108,12 @@ struct slot {
     uint64_t over_first_s;   /* The first and the last second of an unbroken run of seconds in */
     uint64_t over_last_s;    /* which a budget was exceeded; 0 = none. */
 
+    uint64_t retained_sum;   /* Of the hashes of what it retains itself. */
+    uint64_t digest_told;    /* In the last PONG, until a PING has answered it; NOT_TOLD. */
+    uint8_t digests_differ;  /* PINGs in a row whose digest was not the one told. */
+    uint8_t digests_untold;  /* PONGs in a row without a digest. */
+    uint64_t repair_next_ns; /* Retained states are not sent again before. */
+
     bool is_fresh;    /* Retained records wait for it that it has never had. */
     bool states_next; /* Its next body of its own begins with the states, not with stream 0. */
     uint32_t rotor;   /* The cell from which on such a body takes states. */
@@ -131,6 +141,14 @@ void slot_answer(struct core *core, uint32_t index, enum slot_answer answer);
 
 /* The streams of a slot, by place. */
 struct stream *slot_streams(struct core *core, uint32_t index);
+
+/* A place for a stream that is new: one never used, or the one that has been quiet for longest and
+ * of which nothing is kept; STREAM_PLACE_NONE if there is none. */
+#define STREAM_PLACE_NONE STREAMS_PER_MEMBER_MAX
+unsigned slot_stream_place(struct core *core, uint32_t index, uint64_t now_ns);
+
+/* Sends a bound member all retained states again, unless that was done less than a second ago. */
+void slot_repair(struct core *core, uint32_t index, uint64_t now_ns);
 
 /* The head of the next datagram down, with a sequence of its own. */
 struct datagram_head slot_next_head(struct slot *slot, uint32_t index, enum datagram_type type);

@@ -299,6 +299,7 @@ static void answer_datagram(struct fake_relay *relay, const struct datagram_head
         ping.delay_us = 0;
         ping.highest = relay->replay.highest;
         ping.received = relay->received;
+        ping.digest = relay->tells_digest ? relay->digest : ping.digest;
         body_ping_write(answer_body, &ping);
         fake_relay_datagram(relay, DATAGRAM_PONG, answer_body, BODY_PONG_SIZE);
     }
@@ -426,6 +427,14 @@ static bool move_tcp_down(struct fake_link *link)
     return taken > 0;
 }
 
+static void give_up(struct fake_link *link, const uint8_t *bytes, size_t size)
+{
+    if (link->udp_up != NULL)
+        link->udp_up(link->udp_context, bytes, size);
+    else
+        fake_relay_udp_input(&link->relay, bytes, size);
+}
+
 static bool move_udp_up(struct fake_link *link)
 {
     uint8_t bytes[GSRELAY_DATAGRAM_LIMIT];
@@ -434,9 +443,9 @@ static bool move_udp_up(struct fake_link *link)
     if (size == 0)
         return false;
     if (!happens(link, link->drop_up))
-        fake_relay_udp_input(&link->relay, bytes, size);
+        give_up(link, bytes, size);
     if (happens(link, link->repeat))
-        fake_relay_udp_input(&link->relay, bytes, size);
+        give_up(link, bytes, size);
     return true;
 }
 

@@ -58,6 +58,8 @@ struct fake_relay {
     uint8_t ticket_key[32];
     struct control_membership membership;
     struct addr seen;
+    bool tells_digest; /* PONGs carry `digest`; otherwise they repeat the PING's. */
+    uint64_t digest;
 
     /* The connection. */
     bool is_open;
@@ -143,6 +145,9 @@ struct fake_link {
     unsigned moved;     /* Bytes of the connection so far, both ways. */
     bool was_cut;
     uint64_t random;
+    /* Takes what goes up over UDP in the relay's place; NULL = the fake relay does. */
+    void (*udp_up)(void *context, const uint8_t *bytes, size_t size);
+    void *udp_context;
 };
 
 /* A client with a seed; options may be NULL. */

@@ -2,6 +2,7 @@
 #include "core_check.h"
 
 #include "daemon/core/core_internal.h"
+#include "proto/retained.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -183,11 +184,14 @@ static const char *check_members(struct core *core, uint32_t index, uint64_t *wa
     const struct room *room = &core->rooms[index];
     struct member_set by_age = {{0}};
     uint32_t retained = 0;
+    uint32_t retained_count = 0;
+    uint64_t retained_sum = 0;
 
     for (unsigned position = 0; position < room->member_count; position++) {
         const unsigned member = room_member_by_age(core, index, position);
         const uint32_t slot = room_slot(core, index, member);
         const struct stream *streams = slot_streams(core, slot);
+        uint64_t own_sum = 0;
 
         HOLDS(!member_set_has(&by_age, member));
         HOLDS(core->slots[slot].room == index && core->slots[slot].member == member);
@@ -195,10 +199,19 @@ static const char *check_members(struct core *core, uint32_t index, uint64_t *wa
         member_set_add(&by_age, member);
         for (unsigned place = 0; place < core->limits.streams_per_member; place++) {
             *waiting += member_set_count(&streams[place].waiting);
-            retained += streams[place].is_retained ? streams[place].size : 0U;
+            if (streams[place].is_retained) {
+                retained += streams[place].size;
+                retained_count++;
+                own_sum += retained_hash(
+                    core->slots[slot].member_id, core->slots[slot].stream_ids[place],
+                    cell_bytes(&core->cells, streams[place].cell), streams[place].size);
+            }
         }
+        HOLDS(own_sum == core->slots[slot].retained_sum);
+        retained_sum += own_sum;
     }
     HOLDS(memcmp(&by_age, &room->present, sizeof(by_age)) == 0);
+    HOLDS(retained_count == room->retained_count && retained_sum == room->retained_sum);
     HOLDS(retained == room->retained_bytes && retained <= core->limits.room_retained_bytes);
     return NULL;
 }
@@ -238,7 +251,10 @@ static const char *check_room(struct core *core, uint32_t index, struct found *f
     found->ticking += room->tick_us > 0;
     found->timers += has_timer(&core->timers, core->limits.slots_max + index);
     found->flush_timers += has_timer(&core->flush_timers, index);
+    HOLDS(member_set_is_empty(&room->pongs) || room->flush == FLUSH_TIMED ||
+          room->flush == FLUSH_QUEUED);
     member_set_add_all(&beyond, &room->held);
+    member_set_add_all(&beyond, &room->pongs);
     member_set_add_all(&beyond, &room->budgeted);
     member_set_remove_all(&beyond, &room->present);
     HOLDS(member_set_is_empty(&beyond));

@@ -266,6 +266,7 @@ void client_create(struct fixture *fixture, struct client *client, unsigned numb
     command.down_bytes_s = fixture->down_bytes_s;
     command.members_max = fixture->limits.members_per_room_max;
     command.tick_us = tick_us;
+    command.heritable = fixture->heritable;
     command.code_size = 6;
     memcpy(command.code, "BCDFGH", 6);
     fixture_command(fixture, &command);

@@ -116,6 +116,8 @@ static void become_member(const struct ops *ops, struct ops_client *client,
     client->last_size = 0;
     client->last_number = 0;
     client->groups = 0;
+    client->pong = (struct body_ping){0};
+    client->is_heritable = answer->heritable;
     client->down_bytes_s = answer->down_bytes_s;
     client->down_begin_ns = ops->fixture.now_ns;
     client->down_bytes = 0;
@@ -137,6 +139,7 @@ static void enter(struct ops *ops, struct ops_client *client, enum command_type 
     }
     entry.room = ops->clients[take_below(ops, OPS_CLIENTS)].client.room;
     entry.members_max = (uint16_t)(4 + take_below(ops, 9));
+    entry.heritable = take_below(ops, 2) == 0;
     entry.tick_us = take_below(ops, 2) * (1 + take_below(ops, 50)) * 1000;
     entry.down_bytes_s = take_below(ops, 3) == 0 ? 1 + take(ops) * 8 : 0;
     entry.secret.tag = (uint32_t)(fixture_random(&ops->fixture) | 1);
@@ -245,6 +248,7 @@ static void remember(struct ops *ops, const struct ops_client *client, const str
                              .receivers = ops_group_members(ops, record->member),
                              .room = client->client.room,
                              .order = order,
+                             .is_heritable = client->is_heritable && record->is_retained,
                              .size = record->size,
                              .stream = record->stream};
 }
@@ -326,15 +330,20 @@ static void send_confirm(struct ops *ops, struct ops_client *client)
     send(ops, client, address, DATAGRAM_CONFIRM, body, sizeof(body));
 }
 
+/* Of anything, or an answer to the last PONG with a digest that is right or not. */
 static void send_ping(struct ops *ops, struct ops_client *client)
 {
     uint8_t body[BODY_PING_SIZE];
-    const struct body_ping ping = {.client_time_us = take(ops),
-                                   .relay_time_us = take(ops) * UINT64_C(0x10000000),
-                                   .delay_us = take(ops),
-                                   .highest = take(ops),
-                                   .received = take(ops)};
+    struct body_ping ping = client->pong;
 
+    if (take_below(ops, 2) == 0) {
+        ping = (struct body_ping){.client_time_us = take(ops),
+                                  .relay_time_us = take(ops) * UINT64_C(0x10000000),
+                                  .delay_us = take(ops),
+                                  .highest = take(ops),
+                                  .received = take(ops)};
+    }
+    ping.digest ^= take(ops) & 1;
     body_ping_write(body, &ping);
     send(ops, client, take_address(ops, client), DATAGRAM_PING, body, sizeof(body));
 }

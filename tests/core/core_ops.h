@@ -3,6 +3,7 @@
 #define GSRELAY_TESTS_CORE_CORE_OPS_H
 
 #include "core_fixture.h"
+#include "proto/body.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ struct ops_message {
     uint32_t receivers; /* A group: the clients that were of it, a bit each. */
     struct room_ref room;
     uint64_t order;
+    bool is_heritable; /* Another may come to be its sender. */
     uint16_t size;
     uint8_t stream;
 };
@@ -51,7 +53,9 @@ struct ops_message {
 struct ops_client {
     struct client client;
     bool is_member;
+    bool is_heritable; /* Its room. */
     bool has_cookie;
+    struct body_ping pong; /* The last one. */
     uint64_t groups;
     uint8_t cookie[8];
     unsigned cookie_address;

@@ -82,7 +82,9 @@ static void check_record(struct ops *ops, struct ops_client *client, const struc
     memcpy(&number, record->payload, sizeof(number));
     message = &ops->messages[number % OPS_MESSAGES];
     OPS_REQUIRE(ops, message->number == number);
-    OPS_REQUIRE(ops, message->sender == record->member && message->stream == record->stream);
+    OPS_REQUIRE(ops, message->stream == record->stream);
+    OPS_REQUIRE(ops, message->sender == record->member ||
+                         (message->is_heritable && record->is_retained));
     OPS_REQUIRE(ops, message->size == record->size);
     for (unsigned index = PAYLOAD_SIZE_MIN; index < record->size; index++) {
         OPS_REQUIRE(ops, record->payload[index] == ops_filler(number, index));
@@ -94,10 +96,11 @@ static void check_record(struct ops *ops, struct ops_client *client, const struc
     if (record->stream == 0) {
         OPS_REQUIRE(ops, number > client->last_number);
         client->last_number = number;
-    } else {
+    } else if (message->sender == record->member) {
         uint64_t *last = &orders_of(ops, client, record->member)[record->stream];
 
-        OPS_REQUIRE(ops, message->order > *last);
+        /* What is retained may come again. */
+        OPS_REQUIRE(ops, record->is_retained ? message->order >= *last : message->order > *last);
         *last = message->order;
     }
     ops->records_received++;
@@ -147,6 +150,9 @@ static void check_sent(struct ops *ops, const struct sent *sent)
         OPS_REQUIRE(ops, ops->has_echoed[address]);
         check_down_budget(ops, client, sent->size);
         check_data(ops, client, sent);
+    }
+    if (head.type == DATAGRAM_PONG) {
+        OPS_REQUIRE(ops, body_ping_read(datagram_body(sent->bytes), BODY_PONG_SIZE, &client->pong));
     }
     if (head.type == DATAGRAM_CHALLENGE) {
         client->has_cookie = true;

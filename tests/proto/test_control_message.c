@@ -297,7 +297,7 @@ static void decode__values_out_of_range__refused(void **state)
     (void)state;
     assert_spoilt(CONTROL_LOCK, 5, 2);
     assert_spoilt(CONTROL_LOCKED, 5, 0xff);
-    assert_spoilt(CONTROL_CREATE, 11, 2); /* A flag that does not exist. */
+    assert_spoilt(CONTROL_CREATE, 11, 4); /* A flag that does not exist. */
     assert_spoilt(CONTROL_CREATE, 12, 3); /* Metadata of 771 bytes, all there. */
     assert_spoilt(CONTROL_SET_METADATA, 5, 3);
     assert_spoilt(CONTROL_METADATA, 5, 3);

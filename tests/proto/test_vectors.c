@@ -18,6 +18,7 @@
 #include "proto/join_code.h"
 #include "proto/noise.h"
 #include "proto/record.h"
+#include "proto/retained.h"
 #include "proto/ticket.h"
 #include "tests/proto/vector_file.h"
 
@@ -253,6 +254,49 @@ static void fixed_bodies__file__values_as_the_generator_put_them(void **state)
     }
 }
 
+static uint64_t sum_of_hashes;
+
+static uint64_t read_u64(const struct vector_section *section, const char *key)
+{
+    uint8_t bytes[8];
+    struct wire_reader reader;
+
+    assert_int_equal(vector_bytes(section, key, bytes, sizeof(bytes)), sizeof(bytes));
+    wire_reader_init(&reader, bytes, sizeof(bytes));
+    return wire_get_u64(&reader);
+}
+
+static void check_retained(const struct vector_section *section)
+{
+    uint8_t payload[512];
+    const size_t size = vector_bytes(section, "payload", payload, sizeof(payload));
+    const uint64_t hash = retained_hash((uint16_t)vector_number(section, "member"),
+                                        (uint8_t)vector_number(section, "stream"), payload, size);
+
+    assert_true(hash == read_u64(section, "hash"));
+    sum_of_hashes += hash;
+    assert_true(sum_of_hashes == read_u64(section, "digest"));
+}
+
+/* The PING and PONG of the vectors carry the digest over all of these. */
+static void retained__file__hashes_and_digests_agree(void **state)
+{
+    uint8_t body[64];
+    struct body_ping ping;
+    const struct vector_section *section = NULL;
+
+    (void)state;
+    sum_of_hashes = 0;
+    for_each("retained", 4, check_retained);
+    for (int n = 0; (section = vector_section_at("datagram", n)) != NULL; n++) {
+        if (vector_number(section, "type") == DATAGRAM_PING) {
+            assert_true(
+                body_ping_read(body, vector_bytes(section, "body", body, sizeof(body)), &ping));
+            assert_true(ping.digest == sum_of_hashes);
+        }
+    }
+}
+
 static void check_body(const struct vector_section *section)
 {
     uint8_t bytes[256];
@@ -404,6 +448,7 @@ int main(void)
         cmocka_unit_test(join_codes__file__agree),
         cmocka_unit_test(datagrams__file__agree),
         cmocka_unit_test(fixed_bodies__file__values_as_the_generator_put_them),
+        cmocka_unit_test(retained__file__hashes_and_digests_agree),
         cmocka_unit_test(bodies__file__agree),
         cmocka_unit_test(channels__file__whole_conversations_agree),
     };

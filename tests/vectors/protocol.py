@@ -211,7 +211,16 @@ def put_record(direction, member, stream, payload, retained=False, age_ms=0):
     return out + payload
 
 
-PING_BODY = struct.pack(">QQL", 1_000_000, 2_000_000, 1500) + (77).to_bytes(6, "big") + (70).to_bytes(6, "big")
+RETAINED = [(0x0102, 1, b"map=forest"), (0x0102, 255, b""), (0xFEFF, 7, counted(0, 300)), (0x0201, 1, b"map=forest")]
+
+
+def retained_hash(member, stream, payload):
+    return int.from_bytes(siphash(b"gsrelay state" + struct.pack(">HB", member, stream), payload), "big")
+
+
+DIGEST = sum(retained_hash(*state) for state in RETAINED) & MASK
+PING_BODY = struct.pack(">QQL", 1_000_000, 2_000_000, 1500) + (77).to_bytes(6, "big") + (70).to_bytes(6, "big") + \
+    struct.pack(">Q", DIGEST)
 COOKIE = counted(0xC0, 8)
 
 DATAGRAMS = [
@@ -237,6 +246,14 @@ def datagrams():
                 sequence=sequence, body=body, bytes=datagram(direction, type_name, slot, slot_tag, sequence, body))
 
 
+def retained():
+    total = 0
+    for number, (member, stream, payload) in enumerate(RETAINED):
+        total = total + retained_hash(member, stream, payload) & MASK
+        section("retained", f"state_{number}", member=member, stream=stream, payload=payload,
+                hash=f"{retained_hash(member, stream, payload):016x}", digest=f"{total:016x}")
+
+
 def dropped_datagrams():
     good = datagram("up", *("DATA", 1, 2, 3, DATAGRAMS[0][2]))
     bind = datagram("up", *("BIND", 1, 2, 3, DATAGRAMS[1][2]))
@@ -253,7 +270,7 @@ def dropped_datagrams():
         sequence_changed=(good[:13] + b"\x04" + good[14:], "bad_tag"),
         cut=(bind[:63], "bad_tag"),
         bind_of_63=(datagram("up", "BIND", 1, 2, 3, bytes(41)), "malformed"),
-        ping_of_55=(datagram("up", "PING", 1, 2, 3, bytes(33)), "malformed"),
+        ping_of_63=(datagram("up", "PING", 1, 2, 3, bytes(41)), "malformed"),
         data_of_padding_cut=(datagram("up", "DATA", 1, 2, 3, put_record("up", 0, 0, bytes(9))[:-1]), "malformed"),
     )
     for name, (data, reason) in cases.items():
@@ -407,6 +424,7 @@ def main():
     tickets()
     join_codes()
     datagrams()
+    retained()
     dropped_datagrams()
     bodies()
     messages()

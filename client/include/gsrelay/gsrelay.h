@@ -97,7 +97,7 @@ struct gsrelay_options {
     uint8_t seed[GSRELAY_SEED_SIZE];
 
     uint32_t members_max;    /* Rooms that allow more are not joined. 2 to 256; default 256.
-                                Memory is about 2 KiB for each. */
+                                Memory is about 4 KiB for each. */
     uint32_t state_bytes;    /* Room for received states that wait for gsrelay_next_event(). When
                                 it is full the oldest are dropped. Default 262144. */
     uint32_t connect_tries;  /* For the first connection; 0 = for ever. Default 1. */
@@ -165,9 +165,11 @@ int gsrelay_rebind(struct gsrelay_client *client);
 
 /* How a room is made. All zero is a good room; so is NULL. */
 struct gsrelay_room_options {
-    uint32_t members_max; /* 0 = the relay's limit. */
-    uint32_t tick_us;     /* 0 = the relay's default; GSRELAY_TICK_NONE = each turn, no delay. */
-    uint32_t is_locked;   /* 1: nobody may join until gsrelay_lock(client, 0). */
+    uint32_t members_max;  /* 0 = the relay's limit. */
+    uint32_t tick_us;      /* 0 = the relay's default; GSRELAY_TICK_NONE = each turn, no delay. */
+    uint32_t is_locked;    /* 1: nobody may join until gsrelay_lock(client, 0). */
+    uint32_t is_heritable; /* 1: when a host leaves, what it has retained is the next host's, and
+                              comes to all others again under that name. */
     uint32_t metadata_size;
     const void *metadata; /* At most GSRELAY_METADATA_MAX bytes, copied. */
 };
@@ -208,8 +210,10 @@ int gsrelay_disconnect(struct gsrelay_client *client);
 #define GSRELAY_TO_GROUP(group) ((uint16_t)(0xFF00 + (group)))
 #define GSRELAY_GROUPS          64
 
-/* The relay keeps the newest state of this stream and gives it to whoever joins later. Only with
- * GSRELAY_TO_ALL and a stream above 0. */
+/* The relay keeps the newest state of this stream and gives it to whoever joins later. It also
+ * finds out, within about three seconds, when one was lost on its way, and sends what it keeps
+ * again: so a retained state may come a second time. Only with GSRELAY_TO_ALL and a stream above 0.
+ */
 #define GSRELAY_RETAIN 1u
 
 /* Queues one state for a member's id, GSRELAY_TO_HOST, GSRELAY_TO_GROUP() or GSRELAY_TO_ALL.
