@@ -155,6 +155,8 @@ struct options free_ports(void)
     return options;
 }
 
+static struct log *blocker_log;
+
 struct server *block_port(unsigned *control_port_out)
 {
     static struct config config;
@@ -171,6 +173,7 @@ struct server *block_port(unsigned *control_port_out)
     assert_int_equal(logging_open(&config, &(struct logging_way){0}, &setup.log), RESULT_OK);
     assert_int_equal(server_open(&setup, &server, &failure), RESULT_OK);
     server_ready_line(server, line);
+    blocker_log = setup.log;
     control = strstr(line, "control=127.0.0.1:");
     assert_non_null(control);
     *control_port_out = (unsigned)strtoul(control + strlen("control=127.0.0.1:"), NULL, 10);
@@ -180,4 +183,5 @@ struct server *block_port(unsigned *control_port_out)
 void unblock_port(struct server *server)
 {
     server_close(server);
+    log_destroy(blocker_log);
 }
