@@ -17,6 +17,7 @@ freeze=$6
 # Paths of sockets are short: 107 bytes.
 NOTIFY_SOCKET=/tmp/gsrelay-notified-$$
 export NOTIFY_SOCKET
+trap 'rm -f "$NOTIFY_SOCKET"' EXIT
 # A sign of life every 100 ms, so that its absence shows soon.
 WATCHDOG_USEC=200000
 export WATCHDOG_USEC
