@@ -278,8 +278,11 @@ static void turn(struct worker *worker)
 void worker_run(void *context)
 {
     struct worker *worker = context;
+    uint64_t begin_ns = os_clock_ns();
 
     for (;;) {
+        uint64_t end_ns;
+        uint64_t next_ns;
         int bits;
 
         /* Read before the turn: what was handed over before the stop is still carried out, for as
@@ -290,11 +293,15 @@ void worker_run(void *context)
         if (is_last && !worker->has_more_commands) {
             return;
         }
+        end_ns = os_clock_ns();
         bits = net_udp_wait(worker->net, wait_time_ns(worker));
         if (bits < 0) {
             atomic_store_explicit(&worker->link.failure, bits, memory_order_release);
             worker->link.wake_control(worker->link.wake_context);
             return;
         }
+        next_ns = os_clock_ns();
+        core_turn_done(worker->core, end_ns - begin_ns, next_ns - end_ns);
+        begin_ns = next_ns;
     }
 }

@@ -76,6 +76,10 @@ static void log_core(struct log *log, unsigned worker, const struct link_snapsho
     log_u64(line, "retained_inherited", core->retained_inherited);
     log_u64(line, "retained_beyond_bound", core->retained_beyond_bound);
     log_u64(line, "flushes", core->flushes);
+    log_u64(line, "flushes_lengthened", core->flushes_lengthened);
+    log_u64(line, "auto_tick_us", core->auto_tick_us);
+    log_u64(line, "auto_tick_us_max", core->auto_tick_us_max);
+    log_u64(line, "auto_tick_raised", core->auto_tick_raised);
     log_u64(line, "receivers_held", core->receivers_held);
     log_u64(line, "flush_late_us_max", core->flush_late_ns_max / 1000);
     log_u64(line, "slots", core->slots_in_use);

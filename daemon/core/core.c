@@ -310,7 +310,12 @@ uint32_t core_bound_count(const struct core *core)
 
 bool core_is_ticking(const struct core *core)
 {
-    return core->ticking_count > 0;
+    return core->ticking_count > 0 || core->auto_tick.tick_ns > 0;
+}
+
+void core_turn_done(struct core *core, uint64_t busy_ns, uint64_t idle_ns)
+{
+    auto_tick_turn(&core->auto_tick, core->limits.room_auto_tick_max_ns, busy_ns, idle_ns);
 }
 
 void core_counters(const struct core *core, struct core_counters *out)
@@ -318,6 +323,9 @@ void core_counters(const struct core *core, struct core_counters *out)
     *out = core->counters;
     out->slots_in_use = pool_used(&core->slot_pool);
     out->slots_bound = core->bound_count;
+    out->auto_tick_us = core->auto_tick.tick_ns / 1000;
+    out->auto_tick_us_max = core->auto_tick.max_ns / 1000;
+    out->auto_tick_raised = core->auto_tick.raised;
     out->rooms_in_use = pool_used(&core->room_pool);
     out->cells_in_use = pool_used(&core->cells.pool);
     out->cells_in_use_max = core->cells.used_max;

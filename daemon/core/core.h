@@ -52,9 +52,10 @@ struct relay_limits {
     uint64_t cookie_rotate_ns;
     uint64_t bind_timeout_ns;
     uint64_t session_idle_ns;
-    uint64_t over_limit_close_ns; /* 0 = never. */
-    uint64_t room_empty_ttl_ns;   /* How long a room without members keeps its code. */
-    uint64_t room_age_max_ns;     /* 0 = no bound. */
+    uint64_t over_limit_close_ns;   /* 0 = never. */
+    uint64_t room_empty_ttl_ns;     /* How long a room without members keeps its code. */
+    uint64_t room_age_max_ns;       /* 0 = no bound. */
+    uint64_t room_auto_tick_max_ns; /* How far flushes are lengthened under load; 0 = not. */
     uint32_t
         room_retained_bytes; /* Retained payload of one room; beyond it records are relayed live. */
     enum rebind_rule { REBIND_ANY, REBIND_PORT, REBIND_NEVER } rebind;
@@ -122,6 +123,10 @@ void core_output_done(struct core *core, const struct output outputs[], unsigned
 /* The next event; false if there is none. The event is copied out. */
 bool core_event(struct core *core, struct event *out);
 
+/* Tells how long the last turn took and how long the worker waited after it: under load, flushes
+ * are lengthened (auto_tick.h). */
+void core_turn_done(struct core *core, uint64_t busy_ns, uint64_t idle_ns);
+
 /* When core_run_timers() or core_output() has to be called at the latest; 0 = now, UINT64_MAX =
  * never. A timer that waits for room in the event ring stays due. */
 uint64_t core_next_deadline(const struct core *core);
@@ -133,7 +138,8 @@ bool core_is_pressed(const struct core *core);
 /* The slots with a validated path; the worker bounds a turn by them. */
 uint32_t core_bound_count(const struct core *core);
 
-/* Whether a room with a tick exists, so that the worker waits with precision. */
+/* Whether a room with a tick exists, or flushes are lengthened, so that the worker waits with
+ * precision. */
 bool core_is_ticking(const struct core *core);
 
 /* The path of one member, from its PINGs. */

@@ -3,6 +3,7 @@
 #define GSRELAY_CORE_CORE_INTERNAL_H
 
 #include "daemon/base/timer.h"
+#include "daemon/core/auto_tick.h"
 #include "daemon/core/cell.h"
 #include "daemon/core/core.h"
 #include "daemon/core/events.h"
@@ -24,8 +25,9 @@ struct core {
     struct core_counters counters;
     uint32_t bound_count;
     uint32_t ticking_count; /* Rooms with a tick. */
-    bool is_pressed;        /* A room's stream 0 wants an output before the next datagram. */
-    uint32_t waiting_sent;  /* Deliveries that are packed and not reported by core_output_done(). */
+    struct auto_tick auto_tick;
+    bool is_pressed;       /* A room's stream 0 wants an output before the next datagram. */
+    uint32_t waiting_sent; /* Deliveries that are packed and not reported by core_output_done(). */
 
     struct pool slot_pool;
     struct slot *slots;

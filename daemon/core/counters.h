@@ -37,6 +37,11 @@ struct core_counters {
     uint64_t retained_inherited;    /* States that passed from a host to the next one. */
     uint64_t retained_beyond_bound; /* Records relayed live because room.retained_bytes was full. */
     uint64_t flushes;
+    uint64_t
+        flushes_lengthened; /* Flushes that waited longer than their room's tick, under load. */
+    uint64_t auto_tick_us;  /* Gauge: by how much flushes are lengthened now. */
+    uint64_t auto_tick_us_max;
+    uint64_t auto_tick_raised;  /* How often it was lengthened. */
     uint64_t receivers_held;    /* Members that a flush left waiting for their downlink budget. */
     uint64_t flush_late_ns_max; /* How late the latest flush of a tick was. */
     uint32_t slots_in_use;      /* Gauge. */

@@ -263,12 +263,21 @@ static uint64_t next_tick(uint32_t index, uint64_t tick_ns, uint64_t now_ns)
     return now_ns + tick_ns - (now_ns + tick_ns - phase_ns) % tick_ns;
 }
 
+/* The room's own tick, or what the load makes of it. */
+static uint64_t tick_ns(const struct core *core, const struct room *room)
+{
+    const uint64_t own_ns = room->tick_us * NS_PER_US;
+
+    return own_ns > core->auto_tick.tick_ns ? own_ns : core->auto_tick.tick_ns;
+}
+
 static void await_tick(struct core *core, uint32_t index, uint64_t now_ns)
 {
     struct room *room = &core->rooms[index];
 
     room->flush = FLUSH_TIMED;
-    room->flush_due_ns = next_tick(index, room->tick_us * NS_PER_US, now_ns);
+    room->flush_due_ns = next_tick(index, tick_ns(core, room), now_ns);
+    core->counters.flushes_lengthened += core->auto_tick.tick_ns > room->tick_us * NS_PER_US;
     timer_set(&core->flush_timers, index, room->flush_due_ns);
 }
 
@@ -278,7 +287,7 @@ void room_touch(struct core *core, uint32_t index, uint64_t now_ns)
 
     const bool is_idle = room->flush == FLUSH_NONE || room->flush == FLUSH_HELD;
 
-    if (is_idle && room->tick_us > 0) {
+    if (is_idle && tick_ns(core, room) > 0) {
         await_tick(core, index, now_ns);
     } else if (is_idle) {
         timer_clear(&core->flush_timers, index);
