@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 typedef int SOCKET;
+typedef struct pollfd WSAPOLLFD;
 
 #define INVALID_SOCKET (-1)
 #define SOCKET_ERROR   (-1)
@@ -34,6 +36,11 @@ typedef int SOCKET;
 #define WSAECONNRESET     ECONNRESET
 #define WSAECONNABORTED   ECONNABORTED
 #define WSAETIMEDOUT      EWOULDBLOCK /* What SO_RCVTIMEO ends with. */
+
+static inline int WSAPoll(WSAPOLLFD *polled, unsigned count, int timeout_ms)
+{
+    return poll(polled, count, timeout_ms);
+}
 
 static inline int closesocket(SOCKET socket_handle)
 {
