@@ -38,7 +38,7 @@ static void set_limits(struct sim *sim, struct relay_config *config)
     config->limits.rooms_created_burst = 100;
     config->limits.over_limit_close_ns = seconds(PICK(sim, 0, 2, 10));
     config->room.tick_default_ns = PICK(sim, 0, 0, 5, 16) * SIM_MS;
-    config->room.retained_bytes = PICK(sim, 65536, 65536, 262144);
+    config->room.retained_bytes = PICK(sim, 131072, 262144);
     config->room.empty_ttl_ns = seconds(PICK(sim, 0, 5, 60));
     config->room.max_age_ns = seconds(PICK(sim, 0, 0, 60));
 }
@@ -192,6 +192,15 @@ static void arrive(struct sim *sim)
     }
 }
 
+static void compare_states(struct sim *sim, const struct sim_player *a, const struct sim_player *b)
+{
+    for (uint32_t i = 0; i < sim->player_count; i++) {
+        if (&sim->player[i] != a && &sim->player[i] != b) {
+            sim_player_compare_states(a, b, &sim->player[i]);
+        }
+    }
+}
+
 static void judge_calm(struct sim *sim)
 {
     sim->judgement_ns = UINT64_MAX;
@@ -208,6 +217,7 @@ static void judge_calm(struct sim *sim)
         for (uint32_t j = 0; j < sim->player_count; j++) {
             if (i != j && !sim->player[j].is_restless) {
                 sim_player_compare(player, &sim->player[j]);
+                compare_states(sim, player, &sim->player[j]);
             }
         }
     }

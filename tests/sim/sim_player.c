@@ -4,10 +4,6 @@
 #include <assert.h>
 #include <string.h>
 
-/* For so long players go on sending in the calm. Whoever joins after that knows of their states
- * only because the relay has kept them. */
-#define LAST_WORDS_NS (20 * SIM_SECOND)
-
 /* Takes a new address: the port at least, now and then another network. */
 static void move(struct sim_player *player)
 {
@@ -258,6 +254,10 @@ static void act(struct sim_player *player, uint64_t now_ns)
     struct sim_players *players = player->players;
     const int state = gsrelay_get_state(player->client);
 
+    if (now_ns < player->listen_ns) {
+        player->act_ns = player->listen_ns; /* Who does not listen asks for nothing. */
+        return;
+    }
     if (now_ns >= players->end_ns) {
         (void)gsrelay_disconnect(player->client);
         player->act_ns = now_ns + SIM_SECOND;
@@ -317,7 +317,6 @@ static void send_state(struct sim_player *player, enum sim_stream stream)
     if (gsrelay_send(player->client, message.to, (uint8_t)stream, flags, bytes, message.size) ==
         GSRELAY_OK) {
         player->numbers[stream]++;
-        player->retained_number = is_retained ? message.number : player->retained_number;
     }
 }
 
@@ -333,16 +332,18 @@ static bool is_up_to_date(const struct sim_player *player)
 static void play(struct sim_player *player, uint64_t now_ns)
 {
     struct sim_random *random = player->players->random;
-    const uint64_t calm_ns = player->players->calm_ns;
-    const bool is_calm = now_ns >= calm_ns;
 
-    player->send_ns = now_ns + (is_calm ? SIM_SECOND : player->send_interval_ns);
-    if (player->membership == 0 || player->is_leaving || !is_up_to_date(player) ||
-        now_ns > calm_ns + LAST_WORDS_NS) {
+    /* In the calm nobody speaks: what was lost by then, the relay has to mend by what it keeps. */
+    if (now_ns >= player->players->calm_ns) {
+        player->send_ns = UINT64_MAX;
+        return;
+    }
+    player->send_ns = now_ns + player->send_interval_ns;
+    if (player->membership == 0 || player->is_leaving || !is_up_to_date(player)) {
         return;
     }
     for (unsigned stream = 0; stream < SIM_STREAMS; stream++) {
-        if (is_calm ? stream == SIM_STREAM_RETAINED : sim_random_chance(random, 500)) {
+        if (sim_random_chance(random, 500)) {
             send_state(player, (enum sim_stream)stream);
         }
     }
@@ -350,14 +351,14 @@ static void play(struct sim_player *player, uint64_t now_ns)
 
 void sim_player_run(struct sim_player *player, uint64_t now_ns)
 {
+    /* Events first, as the client reads no more while they wait. */
+    sim_player_listen(player, now_ns);
     if (now_ns >= player->act_ns) {
         act(player, now_ns);
     }
     if (now_ns >= player->send_ns) {
         play(player, now_ns);
     }
-    /* Events first, as the client reads no more while they wait. */
-    sim_player_listen(player, now_ns);
     read_link(player, now_ns);
     gsrelay_io_run(player->client, now_ns);
     sim_player_listen(player, now_ns);

@@ -87,7 +87,6 @@ struct sim_player {
     uint32_t others;               /* Members known, besides the own. */
     uint16_t ids[SIM_PLAYERS_MAX]; /* Theirs. */
     uint32_t numbers[SIM_STREAMS]; /* Of the last state sent. */
-    uint32_t retained_number;      /* Of the last one that the client took. */
     uint64_t states;               /* Received. */
     uint32_t heard_count;
     struct sim_heard heard[SIM_HEARD_MAX];
@@ -110,8 +109,10 @@ uint64_t sim_player_deadline(const struct sim_player *player);
 /* Takes what the client has to tell, and judges it: sim_player_judge.c. */
 void sim_player_listen(struct sim_player *player, uint64_t now_ns);
 
-/* In the calm: whether two players see the same room. */
+/* In the calm: whether two players see the same room, and hold the same state of a third one. */
 void sim_player_compare(const struct sim_player *a, const struct sim_player *b);
+void sim_player_compare_states(const struct sim_player *a, const struct sim_player *b,
+                               const struct sim_player *sender);
 
 /* The number of a join code. */
 uint32_t sim_room_hash(const char *code);

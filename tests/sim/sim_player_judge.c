@@ -55,7 +55,6 @@ static void joined_room(struct sim_player *player, const struct gsrelay_event *e
     player->host_epoch = event->host_epoch;
     memset(player->numbers, 0, sizeof(player->numbers));
     player->heard_count = 0;
-    player->retained_number = 0;
     players->memberships[player->membership] = (struct sim_membership){
         .room = player->room, .player = player->index, .member = event->member};
     if (event->host == event->member) {
@@ -274,22 +273,38 @@ static bool is_same_set(const struct sim_player *a, const struct sim_player *b)
 
 void sim_player_compare(const struct sim_player *a, const struct sim_player *b)
 {
-    struct sim_judge *judge = a->players->judge;
-    const struct sim_heard *heard = find_heard(a, b->membership);
-    const uint32_t number = heard == NULL ? 0 : heard->numbers[SIM_STREAM_RETAINED];
-
     if (a->membership == 0 || b->membership == 0 || a->room != b->room) {
         return;
     }
     if (!is_same_set(a, b) || a->host != b->host || a->host_epoch != b->host_epoch) {
-        sim_judge_fail(judge,
+        sim_judge_fail(a->players->judge,
                        "in the calm, players %u (member %u) and %u (member %u) see other rooms: "
                        "%u and %u others, hosts %u and %u, epochs %u and %u",
                        a->index, a->member, b->index, b->member, a->others, b->others, a->host,
                        b->host, a->host_epoch, b->host_epoch);
-    } else if (number != b->retained_number) {
-        sim_judge_fail(judge,
-                       "in the calm, player %u holds state %u of player %u, the newest is %u",
-                       a->index, number, b->index, b->retained_number);
+    }
+}
+
+static uint32_t newest_of(const struct sim_player *player, uint32_t membership)
+{
+    const struct sim_heard *heard = find_heard(player, membership);
+
+    return heard == NULL ? 0 : heard->numbers[SIM_STREAM_RETAINED];
+}
+
+void sim_player_compare_states(const struct sim_player *a, const struct sim_player *b,
+                               const struct sim_player *sender)
+{
+    const uint32_t number = newest_of(a, sender->membership);
+    const uint32_t other = newest_of(b, sender->membership);
+
+    if (a->membership == 0 || a->room != b->room || a->room != sender->room || b->membership == 0 ||
+        sender->membership == 0) {
+        return;
+    }
+    if (number != other) {
+        sim_judge_fail(a->players->judge,
+                       "in the calm, player %u holds state %u of player %u, and player %u holds %u",
+                       a->index, number, sender->index, b->index, other);
     }
 }
