@@ -10,6 +10,8 @@ daemon=$2
 player=$3
 tool=$4
 . "$(dirname "$0")/support.sh"
+# A player that is gone is a failure that is told, not the end of this script: the relay must be ended too.
+trap "" PIPE
 
 # count NAME TEXT
 count() {
