@@ -25,6 +25,7 @@ static void open_world(struct world *world, uint32_t tick_us, bool is_heritable)
     const struct relay_limits limits = fixture_limits();
 
     fixture_open(&world->f, &limits);
+    world->pong = (struct body_ping){.digest = 0};
     world->f.heritable = is_heritable;
     client_create(&world->f, &world->a, 1, tick_us);
     client_join(&world->f, &world->b, 2, &world->a);
@@ -210,12 +211,10 @@ static void ping__that_answers_no_last_pong__is_not_judged(void **state)
 
 static void member__always_behind_its_budget__is_repaired_unseen(void **state)
 {
-    const struct relay_limits limits = fixture_limits();
     struct world world;
     uint8_t payload[600] = {0};
     (void)state;
 
-    (void)limits;
     open_world(&world, 0, false);
     retain(&world, &world.b, 7, "lost");
     fixture_settle(&world.f);
