@@ -123,12 +123,12 @@ struct config_control {
 };
 
 struct config_room {
-    uint64_t tick_default_ns; /* 0: states leave at the end of the turn that brought them. */
-    uint64_t tick_max_ns;     /* 0: no room may ask for a tick. */
+    uint64_t tick_default_ns;  /* 0: states leave at the end of the turn that brought them. */
+    uint64_t tick_max_ns;      /* 0: no room may ask for a tick. */
     uint64_t auto_tick_max_ns; /* 0: flushes are never lengthened. */
-    uint64_t empty_ttl_ns;    /* 0: a room goes with its last member. */
-    uint64_t max_age_ns;      /* 0: no limit. */
-    uint64_t retained_bytes;  /* All retained states of one room together. */
+    uint64_t empty_ttl_ns;     /* 0: a room goes with its last member. */
+    uint64_t max_age_ns;       /* 0: no limit. */
+    uint64_t retained_bytes;   /* All retained states of one room together. */
     uint32_t code_length;
 };
 
