@@ -54,7 +54,16 @@ package_release_ready() {
 }
 
 package_release_refused() {
-    ! (package_release_ready) 2>/dev/null
+    ! package_words=$("$root/dev" package --release </dev/null 2>&1) &&
+        printf '%s\n' "$package_words" | grep -q 'real addresses'
+}
+
+package_release_taken() {
+    (
+        identity() { echo https://gsrelay.test; }
+        git() { :; }
+        package_release_ready
+    )
 }
 
 # The tree as git knows it, with the changes that are not committed yet.
@@ -109,6 +118,7 @@ package_all() {
     [ "$package_release" = no ] || package_release_ready
     if [ "$package_check" = yes ] && grep -q example.invalid packaging/identity.cmake; then
         check "no release is made while its addresses are examples" package_release_refused
+        check "one is made when they are real" package_release_taken
     fi
     package_version=$(identity VERSION)
     export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(package_epoch)}"

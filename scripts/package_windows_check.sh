@@ -13,6 +13,7 @@ check_program="$check_drive/Program Files/gsrelay"
 check_data=$check_drive/ProgramData/gsrelay
 check_listed='HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall'
 check_service='HKLM\SYSTEM\CurrentControlSet\Services\gsrelay'
+check_events='HKLM\SYSTEM\CurrentControlSet\Services\EventLog\Application\gsrelay'
 
 # Runs a Windows program; its output is in $check_wine.out, its exit code in $code.
 windows_run() {
@@ -126,6 +127,40 @@ plays() {
     }
 }
 
+# Wine's netsh does nothing. In its place stands a script, which Wine runs too, that notes what it is asked.
+# Wine does not wait for it: so what was asked counts, not the order.
+check_firewall() {
+    : >"$check_wine.netsh"
+    rm -f "$check_drive/windows/system32/netsh.exe"
+    printf '#!/bin/sh\necho "$*" >>%s\n' "'$check_wine.netsh'" >"$check_drive/windows/system32/netsh.exe"
+    chmod +x "$check_drive/windows/system32/netsh.exe"
+}
+
+# firewall_asked WORDS...: whether netsh was asked for each, since the last time that this was true.
+firewall_asked() {
+    for words in "$@"; do
+        holds 5 grep -q "^advfirewall firewall $words" "$check_wine.netsh" || {
+            cat "$check_wine.netsh" >&2
+            return 1
+        }
+    done
+    sleep 0.5
+    : >"$check_wine.netsh"
+}
+
+# One rule for each protocol, for the ports of relay.ini.
+firewall_opened() {
+    firewall_asked "add rule .* protocol=UDP localport=$check_port\$" "add rule .* protocol=TCP localport=$check_port\$"
+}
+
+firewall_closed() {
+    firewall_asked "delete rule .*(UDP)" "delete rule .*(TCP)"
+}
+
+firewall_untouched() {
+    ! grep . "$check_wine.netsh" >&2
+}
+
 # A prefix of our own with a session of its own: services are installed into it.
 check_wine_begin() {
     export WINEPREFIX="$check_wine"
@@ -134,6 +169,7 @@ check_wine_begin() {
     trap 'WINEPREFIX=$check_wine wineserver -k </dev/null >/dev/null 2>&1 || true' EXIT
     wineserver -p </dev/null >/dev/null 2>&1
     wine wineboot </dev/null >/dev/null 2>&1
+    check_firewall
     check_port=$((20000 + $$ % 20000))
     while grep -qi ":$(printf %04X "$check_port") " /proc/net/tcp /proc/net/udp; do
         check_port=$((check_port + 1))
@@ -152,10 +188,12 @@ check_wine_end() {
 check_settings() {
     printf '; by hand\n[udp]\nport = %s\n[control]\nport = %s\n' "$check_port" "$check_port" >"$check_wine.ini"
     cp "$check_wine.ini" "$check_data/relay.ini"
+    cp "$check_data/secrets/secrets.ini" "$check_wine.secrets"
 }
 
 settings_are_kept() {
-    cmp "$check_wine.ini" "$check_data/relay.ini" && [ -s "$check_data/logs/gsrelayd.log" ] || {
+    cmp "$check_wine.ini" "$check_data/relay.ini" && cmp "$check_wine.secrets" "$check_data/secrets/secrets.ini" &&
+        [ -s "$check_data/logs/gsrelayd.log" ] || {
         ls -R "$check_data" >&2
         return 1
     }
@@ -210,10 +248,27 @@ check_contents() {
     grep -oh 'href="[^"#]*' "$folder"/docs/*.html | sed 's/href="//' | grep -v '^$\|^https*:' | sort -u >"$check_wine.links" || true
     check "every link between the pages leads to a page" sh -c \
         "while read -r link; do [ -f '$folder/docs/'\"\$link\" ] || { echo \"\$link\"; exit 1; }; done <'$check_wine.links'"
-    for kind in .msi .zip -setup.exe; do
+    while read -r manager kind; do
         sum=$(sha256sum "$1/$check_name$kind" | cut -d' ' -f1)
-        check "the manifests know $check_name$kind" grep -rqi "$sum" "$1/winget" "$1/scoop" "$1/chocolatey"
+        check "$manager knows $check_name$kind" grep -rqiw "$sum" "$1/$manager"
+        check "$manager fetches it from the release" grep -rqF \
+            "$(identity RELEASE_URL)/v$package_version/$check_name$kind" "$1/$manager"
+    done <<'LIST'
+winget .msi
+winget -setup.exe
+scoop .zip
+chocolatey .msi
+LIST
+    check "winget and the MSI have one product code" msi_has Property \
+        "ProductCode\\t$(sed -n "s/^ *ProductCode: '\\(.*\\)'\$/\\1/p" "$1"/winget/*.installer.yaml)"
+    [ -n "${GSRELAY_SIGN_PKCS12:-}" ] || for kind in .msi -setup.exe; do
+        check "without a certificate $check_name$kind is not signed" unsigned "$1/$check_name$kind"
     done
+}
+
+unsigned() {
+    osslsigncode verify "$1" </dev/null >"$check_wine.out" 2>&1 || true
+    grep -qi 'no signature' "$check_wine.out"
 }
 
 check_signatures() {
@@ -244,17 +299,21 @@ check_gone() {
     check "$1: the service is gone" holds 10 service_is absent
     check "$1: the program is gone" holds 10 lacks "$check_program"
     check "$1: its registry key is gone" lacks_key 'HKLM\Software\gsrelay'
-    check "$1: relay.ini and the logs are kept" settings_are_kept
+    check "$1: its source of events is gone" lacks_key "$check_events"
+    check "$1: relay.ini, the secret and the logs are kept" settings_are_kept
 }
-
 
 check_msi() {
     old="Z:$check_wine.old/gsrelay-$check_old_version-windows-x64.msi"
     new="Z:$1/$check_name.msi"
+    : >"$check_wine.netsh"
     check "MSI: first installation with START=manual" exits 0 msiexec /i "$old" /qn START=manual
     check "MSI: it made relay.ini" test -s "$check_data/relay.ini"
     check "MSI: manual, of an account of its own" starts_as 0x3 'NT SERVICE\gsrelay'
     check "MSI: not started" service_is STOPPED
+    check "MSI: its texts of events are in the program" \
+        test "$(registry "$check_events" EventMessageFile)" = 'C:\Program Files\gsrelay\gsrelayd.exe'
+    check "MSI: the firewall is left alone" firewall_untouched
     check_settings
     check "MSI: started" relay start
     check "MSI: it runs" holds 20 service_is RUNNING
@@ -278,17 +337,22 @@ check_msi() {
     check "MSI: what was stopped stays so" service_is STOPPED
     check "MSI: uninstall" exits 0 msiexec /x "$new" /qn
     check_gone "MSI"
+    check "MSI: the firewall is closed" firewall_closed
     check "MSI: installed again, with firewall rules" exits 0 msiexec /i "$new" /qn ADDLOCAL=Relay,Firewall START=delayed
+    check "MSI: the firewall is opened for its ports" firewall_opened
     check "MSI: started by itself with the kept relay.ini" holds 20 service_is RUNNING
     check "MSI: players meet once more" plays
     check "MSI: uninstall while it runs" exits 0 msiexec /x "$new" /qn
+    check "MSI again: the firewall is closed" firewall_closed
     check_gone "MSI again"
     check "MSI: an account that cannot be is refused" refuses msiexec /i "$new" /qn 'ACCOUNT=no such account'
     check_gone "MSI refused"
-    check "MSI: into a folder of another name" exits 0 msiexec /i "$old" /qn 'INSTALLFOLDER=C:\게임 릴레이\'
+    check "MSI: into a folder of another name" exits 0 msiexec /i "$old" /qn ADDLOCAL=Relay,Firewall 'INSTALLFOLDER=C:\게임 릴레이\'
     check "MSI: the service's path is quoted" runs_from 'C:\게임 릴레이\gsrelayd.exe'
+    check "MSI: with firewall rules" firewall_opened
     check "MSI: an upgrade finds it there" exits 0 msiexec /i "$new" /qn
     check "MSI: and leaves it there" runs_from 'C:\게임 릴레이\gsrelayd.exe'
+    check "MSI: and leaves the firewall alone" firewall_untouched
     check "MSI: it runs there" holds 20 service_is RUNNING
     check "MSI: nothing is elsewhere" lacks "$check_program"
     check "MSI: uninstall from there" exits 0 msiexec /x "$new" /qn
@@ -300,10 +364,13 @@ check_setup() {
     old="$check_wine.old/gsrelay-$check_old_version-windows-x64-setup.exe"
     new="$1/$check_name-setup.exe"
     check "setup: an account that cannot be is refused" exits 2 "$new" /S '/ACCOUNT=nobody'
+    sleep 0.5
+    : >"$check_wine.netsh"
     check "setup: first installation" exits 0 "$old" /S /START=manual
     check_signatures "$check_wine.old"
     check "setup: manual, of an account of its own" starts_as 0x3 'NT SERVICE\gsrelay'
     check "setup: not started" service_is STOPPED
+    check "setup: the firewall is left alone" firewall_untouched
     check "setup: relay.ini is kept" settings_are_kept
     check "setup: started" relay start
     check "setup: it runs" holds 20 service_is RUNNING
@@ -321,14 +388,18 @@ check_setup() {
     check "setup: what was stopped stays so" service_is STOPPED
     check "setup: uninstall" exits 0 'C:\Program Files\gsrelay\uninstall.exe' /S
     check_gone "setup"
+    check "setup: the firewall is closed" firewall_closed
     # /D takes the rest of the line without quotes, so its words are arguments of their own here.
     check "setup: into a folder of another name" exits 0 "$new" /S /FIREWALL '/D=C:\게임' '릴레이'
     check "setup: started there" holds 20 service_is RUNNING
     check "setup: the service's path is quoted" runs_from 'C:\게임 릴레이\gsrelayd.exe'
+    check "setup: the firewall is opened for its ports" firewall_opened
     check "setup: an upgrade finds it there" exits 0 "$new" /S
+    check "setup: and leaves the firewall alone" firewall_untouched
     check "setup: and leaves nothing elsewhere" lacks "$check_program"
     check "setup: uninstall from there" exits 0 'C:\게임 릴레이\uninstall.exe' /S
     check "setup: that folder is gone" holds 10 lacks "$check_drive/게임 릴레이"
+    check "setup elsewhere: the firewall is closed" firewall_closed
     check_gone "setup elsewhere"
 }
 
@@ -345,7 +416,8 @@ check_zip() {
     check "zip: players meet" plays
     check "zip: uninstalled" exits 0 "$daemon" service uninstall
     check "zip: the service is gone" holds 10 service_is absent
-    check "zip: relay.ini and the logs are kept" settings_are_kept
+    check "zip: its source of events is gone" lacks_key "$check_events"
+    check "zip: relay.ini, the secret and the logs are kept" settings_are_kept
 }
 
 windows_check_all() {
