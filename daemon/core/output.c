@@ -212,6 +212,7 @@ unsigned core_output(struct core *core, struct output outputs[], unsigned capaci
     send_answers(core);
     queue_due_rooms(core);
     flush_rooms(core);
+    send_answers(core); /* The PONGs that waited for a flush, even one that had nothing to send. */
     return batch->count;
 }
 

@@ -137,6 +137,36 @@ static void pong__while_states_wait__comes_behind_them(void **state)
     fixture_close(&world.f);
 }
 
+/* The flush has nothing to send, because the only receiver is over its budget. */
+static void pong__behind_a_flush_without_a_datagram__comes_in_the_same_turn(void **state)
+{
+    struct fixture f;
+    struct client a;
+    struct client b;
+    struct body_ping ping = {.client_time_us = 1, .digest = RETAINED_NOT_TOLD};
+    uint8_t body[BODY_PING_SIZE];
+    uint8_t state_bytes[1000] = {0};
+    const struct relay_limits limits = fixture_limits();
+    (void)state;
+
+    fixture_open(&f, &limits);
+    client_create(&f, &a, 1, 0);
+    f.down_bytes_s = 1000;
+    client_join(&f, &b, 2, &a);
+    client_bind(&f, &a);
+    client_bind(&f, &b);
+    body_ping_write(body, &ping);
+    for (unsigned turn = 0; turn < 8; turn++) {
+        fixture_forget(&f);
+        client_send_record(&f, &a, MEMBER_ALL, 1, true, state_bytes, sizeof(state_bytes));
+        client_send(&f, &a, DATAGRAM_PING, body, sizeof(body));
+        fixture_flush(&f);
+        assert_int_equal(client_count(&f, &a, DATAGRAM_PONG), 1);
+    }
+    assert_int_equal(client_count(&f, &b, DATAGRAM_DATA), 0);
+    fixture_close(&f);
+}
+
 static void digest__wrong_twice_in_a_row__brings_all_again(void **state)
 {
     struct world world;
@@ -307,6 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(digest__is_the_sum_of_what_the_others_retain),
         cmocka_unit_test(pong__while_states_wait__comes_behind_them),
+        cmocka_unit_test(pong__behind_a_flush_without_a_datagram__comes_in_the_same_turn),
         cmocka_unit_test(digest__wrong_twice_in_a_row__brings_all_again),
         cmocka_unit_test(digest__wrong_again_and_again__brings_all_once_a_second_at_most),
         cmocka_unit_test(ping__that_answers_no_last_pong__is_not_judged),
