@@ -24,6 +24,7 @@ static void open_world(struct world *world, uint32_t tick_us, bool is_heritable)
 {
     const struct relay_limits limits = fixture_limits();
 
+    world->pong = (struct body_ping){0};
     fixture_open(&world->f, &limits);
     world->pong = (struct body_ping){.digest = 0};
     world->f.heritable = is_heritable;
