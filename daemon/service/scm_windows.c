@@ -96,6 +96,7 @@ const struct scm_calls scm_windows = {
     .create_directory = CreateDirectoryW,
     .create_file = CreateFileW,
     .set_security = SetSecurityInfo,
+    .get_security = GetSecurityInfo,
     .config_dir = os_path_config_dir,
     .registry = HKEY_LOCAL_MACHINE,
     .registry_create = RegCreateKeyExW,

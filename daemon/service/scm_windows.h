@@ -45,6 +45,11 @@ struct scm_calls {
     (HANDLE file, SE_OBJECT_TYPE type, SECURITY_INFORMATION information, PSID owner, PSID group,
      PACL access, PACL audit);
 
+    /* Whose a file is; the descriptor is to be freed with LocalFree. */
+    DWORD(WINAPI *get_security)
+    (HANDLE file, SE_OBJECT_TYPE type, SECURITY_INFORMATION information, PSID *owner_out,
+     PSID *group_out, PACL *access_out, PACL *audit_out, PSECURITY_DESCRIPTOR *descriptor_out);
+
     /* os_path_config_dir(). */
     int (*config_dir)(char *out, size_t size);
 

@@ -83,12 +83,13 @@ void service_event_source_add(const struct service_task *task, const char *progr
 
 void service_event_source_remove(const struct service_task *task)
 {
+    char file[OS_PATH_SIZE * 3];
     wchar_t key[KEY_SIZE];
     LSTATUS error;
 
     name_key(task, key);
-    if (is_taken(task, key, "it stays")) {
-        return;
+    if (is_taken(task, key, "it stays") || !read_message_file(task, key, file)) {
+        return; /* A source without such a file is not ours either. */
     }
     error = RegDeleteTreeW(task->scm->registry, key);
     if (error != ERROR_SUCCESS && error != ERROR_FILE_NOT_FOUND) {

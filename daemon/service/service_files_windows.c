@@ -86,20 +86,62 @@ enum guarding {
     GUARD_ALWAYS
 };
 
-static bool belongs_to_administrators(HANDLE file)
+/* Whose something is that stands there already. */
+enum owner {
+    OWNER_ADMINISTRATORS, /* Or the system. */
+    OWNER_CALLER,         /* Whoever installs. */
+    OWNER_OTHER,          /* Or nobody knows. */
+};
+
+static bool is_caller(PSID sid)
 {
-    PSECURITY_DESCRIPTOR descriptor = NULL;
-    PSID owner = NULL;
+    union {
+        TOKEN_USER user;
+        BYTE bytes[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
+    } answer;
+    DWORD size;
+    HANDLE token;
     bool result;
 
-    if (GetSecurityInfo(file, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL,
-                        &descriptor) != ERROR_SUCCESS) {
+    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token)) {
         return false;
     }
-    result = IsWellKnownSid(owner, WinBuiltinAdministratorsSid) ||
-             IsWellKnownSid(owner, WinLocalSystemSid);
-    (void)LocalFree(descriptor);
+    result = GetTokenInformation(token, TokenUser, &answer, sizeof(answer), &size) &&
+             EqualSid(answer.user.User.Sid, sid);
+    (void)CloseHandle(token);
     return result;
+}
+
+static enum owner find_owner(const struct service_task *task, HANDLE file)
+{
+    PSECURITY_DESCRIPTOR descriptor = NULL;
+    PSID sid = NULL;
+    enum owner owner = OWNER_OTHER;
+
+    if (task->scm->get_security(file, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, &sid, NULL, NULL,
+                                NULL, &descriptor) != ERROR_SUCCESS) {
+        return OWNER_OTHER;
+    }
+    if (IsWellKnownSid(sid, WinBuiltinAdministratorsSid) ||
+        IsWellKnownSid(sid, WinLocalSystemSid)) {
+        owner = OWNER_ADMINISTRATORS;
+    } else if (is_caller(sid)) {
+        owner = OWNER_CALLER;
+    }
+    (void)LocalFree(descriptor);
+    return owner;
+}
+
+/* Anybody may make folders in ProgramData. Settings, secrets or a folder that somebody else has put
+ * there beforehand are not taken over: who made them knows the secrets, and may still have them
+ * open with the right to undo an access list. */
+static int refuse_foreign(const struct service_task *task, const char *path)
+{
+    return service_task_refuse(task, EXIT_CODE_FAILURE,
+                               "%s belongs to somebody who is neither an administrator nor you; "
+                               "remove it, or look what is in it and make it the administrators' "
+                               "by takeown /a /f \"%s\"",
+                               path, path);
 }
 
 /* Gives what exists its access list. It goes by a handle, so that what was looked at is what is
@@ -112,6 +154,7 @@ static int guard(const struct service_task *task, const char *path, const wchar_
     BOOL is_defaulted = FALSE;
     PSID owner = NULL;
     PACL access = NULL;
+    enum owner present;
     DWORD error;
     const HANDLE file = task->scm->create_file(
         wide, READ_CONTROL | WRITE_DAC | WRITE_OWNER | FILE_READ_ATTRIBUTES,
@@ -124,13 +167,17 @@ static int guard(const struct service_task *task, const char *path, const wchar_
     if (!GetFileInformationByHandle(file, &information)) {
         error = GetLastError();
     } else if ((information.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0 ||
-               ((information.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0) != is_folder) {
+               ((information.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0) != is_folder ||
+               (!is_folder && information.nNumberOfLinks > 1)) {
         (void)CloseHandle(file);
         return service_task_refuse(task, EXIT_CODE_FAILURE,
                                    "%s is a link or no %s; remove it, or name another place for "
                                    "relay.ini by --config",
                                    path, is_folder ? "folder" : "file");
-    } else if (guarding == GUARD_FOREIGN && belongs_to_administrators(file)) {
+    } else if ((present = find_owner(task, file)) == OWNER_OTHER) {
+        (void)CloseHandle(file);
+        return refuse_foreign(task, path);
+    } else if (guarding == GUARD_FOREIGN && present == OWNER_ADMINISTRATORS) {
         error = ERROR_SUCCESS;
     } else {
         (void)GetSecurityDescriptorOwner(descriptor, &owner, &is_defaulted);

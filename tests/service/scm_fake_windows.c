@@ -358,6 +358,40 @@ static DWORD WINAPI set_security(HANDLE file, SE_OBJECT_TYPE type, SECURITY_INFO
     return fails("set_security") ? scm_fake.error : ERROR_SUCCESS;
 }
 
+/* The handles of this test do not have the right to be asked. */
+static DWORD WINAPI get_security(HANDLE file, SE_OBJECT_TYPE type, SECURITY_INFORMATION information,
+                                 PSID *owner_out, PSID *group_out, PACL *access_out,
+                                 PACL *audit_out, PSECURITY_DESCRIPTOR *descriptor_out)
+{
+    union {
+        TOKEN_USER user;
+        BYTE bytes[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
+    } answer;
+    HANDLE token;
+    DWORD size;
+
+    assert_true(file != INVALID_HANDLE_VALUE);
+    assert_int_equal(type, SE_FILE_OBJECT);
+    assert_int_equal(information, OWNER_SECURITY_INFORMATION);
+    assert_true(group_out == NULL && access_out == NULL && audit_out == NULL);
+    if (fails("get_security")) {
+        return scm_fake.error;
+    }
+    if (scm_fake.owner != NULL) {
+        assert_true(ConvertStringSidToSidW(scm_fake.owner, owner_out));
+        *descriptor_out = *owner_out;
+        return ERROR_SUCCESS;
+    }
+    assert_true(OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token));
+    assert_true(GetTokenInformation(token, TokenUser, &answer, sizeof(answer), &size));
+    (void)CloseHandle(token);
+    *owner_out = LocalAlloc(LPTR, SECURITY_MAX_SID_SIZE);
+    assert_non_null(*owner_out);
+    assert_true(CopySid(SECURITY_MAX_SID_SIZE, *owner_out, answer.user.User.Sid));
+    *descriptor_out = *owner_out;
+    return ERROR_SUCCESS;
+}
+
 static LSTATUS WINAPI registry_create(HKEY parent, LPCWSTR path, DWORD reserved, LPWSTR type,
                                       DWORD options, REGSAM access, LPSECURITY_ATTRIBUTES security,
                                       PHKEY out, LPDWORD disposition_out)
@@ -498,6 +532,7 @@ int scm_fake_run(const char *const words[])
         .create_directory = create_directory,
         .create_file = create_file,
         .set_security = set_security,
+        .get_security = get_security,
         .config_dir = config_dir,
         .registry = scm_fake_registry,
         .registry_create = registry_create,

@@ -40,6 +40,7 @@ struct scm_fake {
     const wchar_t *program;
     uint64_t now_ms;
     int open_handles;
+    const wchar_t *owner; /* Of every file, as a SID in text; NULL: whoever runs the test. */
     /* What was handed over. */
     char calls[16384];
     size_t calls_size;

@@ -272,6 +272,41 @@ static void install__where_somebody_has_left_files__guards_them(void **state)
     assert_unsaid(scm_fake.out, "(new:");
 }
 
+static void install__where_somebody_else_has_put_files__is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(RUN("install"), 0);
+    scm_fake.exists = false;
+    scm_fake.owner = L"S-1-5-21-1-2-3-1001";
+    assert_int_equal(RUN("install"), 1);
+    assert_said(scm_fake.err, "belongs to somebody who is neither an administrator nor you");
+    assert_unsaid(scm_fake.calls, "create");
+    assert_int_equal(RUN("install", "--name", "eu"), 1);
+    scm_fake.owner = L"S-1-5-32-544";
+    assert_int_equal(RUN("install"), 0);
+    scm_fake.exists = false;
+    scm_fake.owner = NULL;
+    scm_fake.failing_call = "get_security";
+    scm_fake.error = ERROR_ACCESS_DENIED;
+    assert_int_equal(RUN("install"), 1);
+}
+
+/* Its access list would be that of the other name as well. */
+static void install__where_a_file_has_another_name__is_refused(void **state)
+{
+    wchar_t path[OS_PATH_SIZE];
+    wchar_t other[OS_PATH_SIZE];
+
+    (void)state;
+    assert_int_equal(RUN("install"), 0);
+    scm_fake.exists = false;
+    assert_int_equal(os_widen(scm_fake_path("relay.ini"), path, OS_PATH_SIZE), 0);
+    assert_int_equal(os_widen(scm_fake_path("other"), other, OS_PATH_SIZE), 0);
+    assert_true(CreateHardLinkW(other, path, NULL));
+    assert_int_equal(RUN("install"), 1);
+    assert_said(scm_fake.err, "relay.ini is a link or no file");
+}
+
 static void install__with_a_relay_ini_but_no_secrets__makes_none(void **state)
 {
     (void)state;
@@ -430,6 +465,8 @@ int main(void)
         cmocka_unit_test_setup(install__of_another_name__has_its_own_folder_identity_and_source,
                                reset),
         cmocka_unit_test_setup(install__where_somebody_has_left_files__guards_them, reset),
+        cmocka_unit_test_setup(install__where_somebody_else_has_put_files__is_refused, reset),
+        cmocka_unit_test_setup(install__where_a_file_has_another_name__is_refused, reset),
         cmocka_unit_test_setup(install__with_a_relay_ini_but_no_secrets__makes_none, reset),
         cmocka_unit_test_setup(install__where_a_file_is_in_the_place_of_a_folder__is_refused,
                                reset),

@@ -539,6 +539,24 @@ static void source__of_events_of_another_program__stays_as_it_is(void **state)
     assert_true(scm_fake_source(L"eu", file));
 }
 
+static void source__of_events_without_a_message_file__stays(void **state)
+{
+    static const wchar_t key[] =
+        L"SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\Provider";
+    wchar_t guid[64];
+    DWORD size = sizeof(guid);
+
+    (void)state;
+    assert_int_equal(
+        RegSetKeyValueW(scm_fake_registry, key, L"ProviderGuid", REG_SZ, L"{0}", 4 * sizeof(*guid)),
+        ERROR_SUCCESS);
+    scm_fake.exists = false;
+    assert_int_equal(RUN("uninstall", "--name", "Provider"), 0);
+    assert_int_equal(
+        RegGetValueW(scm_fake_registry, key, L"ProviderGuid", RRF_RT_REG_SZ, NULL, guid, &size),
+        ERROR_SUCCESS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -570,6 +588,7 @@ int main(void)
         cmocka_unit_test_setup(uninstall__that_fails__keeps_what_belongs_to_the_service, reset),
         cmocka_unit_test_setup(source__of_events__comes_and_goes_with_the_service, reset),
         cmocka_unit_test_setup(source__of_events_of_another_program__stays_as_it_is, reset),
+        cmocka_unit_test_setup(source__of_events_without_a_message_file__stays, reset),
     };
 
     (void)setvbuf(stdout, NULL, _IONBF, 0);
