@@ -20,7 +20,7 @@ static const char HELP[] =
     "  start, stop, restart\n"
     "  status        its state, settings and last failure\n"
     "  reload        read relay.ini again\n"
-    "  drain         no new rooms and newcomers; stops when the last room is gone\n"
+    "  drain         no new rooms, no newcomers; stops when the last room is gone\n"
     "  reopen-log    close the log file and open it anew\n"
     "  run           what the service manager starts; of no use by hand\n"
     "\n"

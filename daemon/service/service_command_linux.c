@@ -204,7 +204,7 @@ int service_command_act(const struct service_command *command)
     case SERVICE_VERB_REOPEN_LOG:
         return ask_and_signal(&unit, SIGUSR1, "asked to reopen its log");
     case SERVICE_VERB_INSTALL:
-        return name_command("apt install ./gsrelay_VERSION_amd64.deb");
+        return name_command("apt install ./gsrelayd_VERSION_amd64.deb");
     case SERVICE_VERB_UNINSTALL:
         return name_command("apt remove gsrelay");
     case SERVICE_VERB_START:
