@@ -157,8 +157,9 @@ struct options free_ports(void)
 
 static struct log *blocker_log;
 
-struct server *block_port(unsigned *control_port_out)
+struct server *block_port(struct options *options)
 {
+    static char setting[64];
     static struct config config;
     static struct secret_file secrets;
     struct server_failure failure;
@@ -176,7 +177,9 @@ struct server *block_port(unsigned *control_port_out)
     blocker_log = setup.log;
     control = strstr(line, "control=127.0.0.1:");
     assert_non_null(control);
-    *control_port_out = (unsigned)strtoul(control + strlen("control=127.0.0.1:"), NULL, 10);
+    (void)snprintf(setting, sizeof(setting), "control.port=%lu",
+                   strtoul(control + strlen("control=127.0.0.1:"), NULL, 10));
+    set(options, setting);
     return server;
 }
 

@@ -53,8 +53,9 @@ const char *read_file(const char *path);
 
 /* --- In the way ------------------------------------------------------------------------------ */
 
-/* A relay of its own on free ports that holds them; `control_port_out` is its TCP port. */
-struct server *block_port(unsigned *control_port_out);
+/* A relay of its own that holds a free port, and the options told to use that one as control.port.
+ * One at a time. */
+struct server *block_port(struct options *options);
 void unblock_port(struct server *server);
 
 #endif

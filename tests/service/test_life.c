@@ -150,13 +150,9 @@ static void life__bad_settings_and_nobody_to_tell__are_logged(void **state)
 
 static void life__port_in_use__fails_at_once_in_a_console(void **state)
 {
-    unsigned port;
-    struct server *other = block_port(&port);
-    char setting[64];
+    struct server *other = block_port(&options);
 
     (void)state;
-    (void)snprintf(setting, sizeof(setting), "control.port=%u", port);
-    set(&options, setting);
     life_begin(run, NULL);
     assert_int_equal(life_end(), EXIT_CODE_ADDRESS);
     assert_non_null(strstr(read_file(host.last_end_path), "in use by another program"));
@@ -166,14 +162,10 @@ static void life__port_in_use__fails_at_once_in_a_console(void **state)
 
 static void life__port_in_use__is_tried_again_under_a_manager(void **state)
 {
-    unsigned port;
-    struct server *other = block_port(&port);
-    char setting[64];
+    struct server *other = block_port(&options);
     size_t at;
 
     (void)state;
-    (void)snprintf(setting, sizeof(setting), "control.port=%u", port);
-    set(&options, setting);
     host.is_managed = true;
     life_begin(run, NULL);
     at = said_wait(0, "starting 127.0.0.1");

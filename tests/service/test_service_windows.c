@@ -239,14 +239,10 @@ static void service__stopped_twice__ends_once(void **state)
 
 static void service__controls_before_ready__wait_for_it(void **state)
 {
-    unsigned port;
-    struct server *other = block_port(&port);
-    char setting[64];
+    struct server *other = block_port(&options);
     size_t at;
 
     (void)state;
-    (void)snprintf(setting, sizeof(setting), "control.port=%u", port);
-    set(&options, setting);
     life_begin(run, NULL);
     at = said_wait(0, "START_PENDING");
     at = said_wait(at, "START_PENDING");
@@ -303,13 +299,9 @@ static void service__bad_settings__stop_with_their_code(void **state)
 
 static void service__port_in_use__stops_with_its_code(void **state)
 {
-    unsigned port;
-    struct server *other = block_port(&port);
-    char setting[64];
+    struct server *other = block_port(&options);
 
     (void)state;
-    (void)snprintf(setting, sizeof(setting), "control.port=%u", port);
-    set(&options, setting);
     set(&options, "server.start_retry=1s");
     life_begin(run, NULL);
     assert_int_equal(life_end(), EXIT_CODE_ADDRESS);

@@ -190,7 +190,6 @@ static void look_for_room(struct sim_player *player)
         options.metadata = "the metadata of a room, up to sixty-four bytes of it are kept here";
         request = gsrelay_create_room(player->client, &options);
     }
-    player->wants_room = request > 0;
     asked(player, request);
 }
 

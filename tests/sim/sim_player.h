@@ -77,7 +77,6 @@ struct sim_player {
     uint64_t listen_ns; /* Takes no events before. */
     uint32_t requests[GSRELAY_REQUESTS_MAX];
     uint32_t request_count;
-    bool wants_room; /* Asked for one. */
     bool is_leaving;
     uint32_t membership; /* 0 = in no room. */
     uint32_t room;
@@ -87,7 +86,6 @@ struct sim_player {
     uint32_t others;               /* Members known, besides the own. */
     uint16_t ids[SIM_PLAYERS_MAX]; /* Theirs. */
     uint32_t numbers[SIM_STREAMS]; /* Of the last state sent. */
-    uint64_t states;               /* Received. */
     uint32_t heard_count;
     struct sim_heard heard[SIM_HEARD_MAX];
 };

@@ -181,7 +181,6 @@ static void state(struct sim_player *player, const struct gsrelay_event *event)
     HOLDS(message.to >= 0xFF00 || message.to == player->member);
     HOLDS(knows(player, event->member));
     check_order(player, event, &message);
-    player->states++;
 }
 
 static void hear(struct sim_player *player, const struct gsrelay_event *event)
@@ -190,12 +189,10 @@ static void hear(struct sim_player *player, const struct gsrelay_event *event)
     case GSRELAY_EVENT_REQUEST_DONE:
     case GSRELAY_EVENT_REQUEST_FAILED:
         answered(player, event);
-        player->wants_room = false;
         player->is_leaving = false;
         break;
     case GSRELAY_EVENT_ROOM_JOINED:
         answered(player, event);
-        player->wants_room = false;
         joined_room(player, event);
         break;
     case GSRELAY_EVENT_ROOM_LEFT:

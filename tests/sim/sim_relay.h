@@ -49,7 +49,6 @@ struct sim_relay {
     struct control *control;
     void *control_memory;
     uint8_t *input;
-    bool is_at_rest; /* Nothing moved in the last turn. */
     struct sim_worker workers[SIM_WORKERS_MAX];
 };
 

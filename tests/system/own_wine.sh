@@ -5,7 +5,8 @@
 # Its folder is kept between runs, because making it takes ten seconds; two tests may share it if they do not
 # run at once. Whatever starts Wine's services must not hold our pipes.
 
-# own_wine_begin FOLDER : sets and exports WINEPREFIX; no service runs in it. Returns 1 if Wine cannot.
+# own_wine_begin FOLDER [EVENTS] : sets and exports WINEPREFIX; no service runs in it. What services report to
+# the Event Log lands in the file EVENTS, as Wine keeps no Event Log. Returns 1 if Wine cannot.
 own_wine_begin() {
     WINEPREFIX=$1
     WINEDEBUG=-all
@@ -22,7 +23,7 @@ own_wine_begin() {
         : >"$WINEPREFIX/.made"
     fi
     wineserver -p </dev/null >/dev/null 2>&1
-    wine wineboot </dev/null >/dev/null 2>&1
+    WINEDEBUG=-all,+eventlog wine wineboot </dev/null >"${2:-/dev/null}" 2>&1
 }
 
 own_wine_end() {

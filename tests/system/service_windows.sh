@@ -13,6 +13,7 @@ scm_control=$5
 rounds=$6
 . "$(dirname "$0")/support.sh"
 . "$(dirname "$0")/service.sh"
+. "$(dirname "$0")/own_wine.sh"
 command -v wine >/dev/null 2>&1 && [ -d /proc/self/fd ] || {
     echo "skipped: this test looks at Wine's processes"
     exit 77
@@ -20,38 +21,17 @@ command -v wine >/dev/null 2>&1 && [ -d /proc/self/fd ] || {
 
 # --- A Wine of our own ----------------------------------------------------------------------------------
 
-# Kept between runs: making it takes ten seconds.
 WINEPREFIX=$(realpath -m "$work_dir.wine")
-WINEDEBUG=-all
-LC_ALL=C.UTF-8
-export WINEPREFIX WINEDEBUG LC_ALL
 data=$WINEPREFIX/drive_c/ProgramData/gsrelay
 log=$data/logs/gsrelayd.log
 settings=$data/relay.ini
 events=$work_dir/events.txt
+trap own_wine_end EXIT
 
-wine_end() {
-    wineserver -k </dev/null >/dev/null 2>&1
-    wineserver -w </dev/null >/dev/null 2>&1
-}
-trap wine_end EXIT
-
-# Whatever starts Wine's own services must not hold our pipes; what they and ours report to the Event Log
-# lands in a file, as Wine keeps no Event Log.
 wine_begin() {
-    wine_end
-    if [ ! -f "$WINEPREFIX/.made" ]; then
-        rm -rf "$WINEPREFIX"
-        mkdir -p "$WINEPREFIX"
-        wineserver -p </dev/null >/dev/null 2>&1
-        wine wineboot -i </dev/null >/dev/null 2>&1 && wine winecfg -v win10 </dev/null >/dev/null 2>&1 ||
-            fail "Wine could not make its prefix"
-        wine_end
-        : >"$WINEPREFIX/.made"
-    fi
+    own_wine_end
     rm -rf "$data"
-    wineserver -p </dev/null >/dev/null 2>&1
-    WINEDEBUG=-all,+eventlog wine wineboot </dev/null >"$events" 2>&1
+    own_wine_begin "$WINEPREFIX" "$events" || fail "Wine could not make its prefix"
 }
 
 # processes NAME : the ids of those of this prefix whose names begin so.

@@ -157,12 +157,8 @@ static void serve_datagrams(void *context)
 
 static void close_blocking(struct blocking *blocking)
 {
-    if (blocking->listener != INVALID_SOCKET) {
-        (void)closesocket(blocking->listener);
-    }
-    if (blocking->udp != INVALID_SOCKET) {
-        (void)closesocket(blocking->udp);
-    }
+    io_close(blocking->listener);
+    io_close(blocking->udp);
     os_mutex_destroy(blocking->mutex);
     free(blocking);
     io_sockets_stop();

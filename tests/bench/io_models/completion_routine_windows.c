@@ -266,12 +266,8 @@ static void stop_routines(struct io_server *server)
         (void)WSASetEvent(owner->stop_event);
         os_thread_join(owner->thread);
     }
-    if (owner->listener != INVALID_SOCKET) {
-        (void)closesocket(owner->listener);
-    }
-    if (owner->udp != INVALID_SOCKET) {
-        (void)closesocket(owner->udp);
-    }
+    io_close(owner->listener);
+    io_close(owner->udp);
     if (owner->stop_event != WSA_INVALID_EVENT) {
         (void)WSACloseEvent(owner->stop_event);
     }

@@ -8,6 +8,13 @@
 /* Room for a burst from all clients at once. The system may grant less. */
 #define UDP_QUEUE_BYTES (4 * 1024 * 1024)
 
+void io_close(SOCKET socket_handle)
+{
+    if (socket_handle != INVALID_SOCKET) {
+        (void)closesocket(socket_handle);
+    }
+}
+
 struct sockaddr_in io_loopback(uint16_t port)
 {
     struct sockaddr_in address;

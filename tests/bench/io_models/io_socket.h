@@ -21,6 +21,9 @@ void io_sockets_stop(void);
 SOCKET io_listen(uint16_t *port_out);
 SOCKET io_bind_udp(uint16_t *port_out);
 
+/* Closes a socket that is open; INVALID_SOCKET is nothing. */
+void io_close(SOCKET socket_handle);
+
 struct sockaddr_in io_loopback(uint16_t port);
 
 /* From here on a call that would have to wait fails with WSAEWOULDBLOCK instead. */

@@ -406,12 +406,8 @@ static void stop_iocp(struct io_server *server)
     for (unsigned i = 0; i < WORKERS && owner->workers[i] != NULL; i++) {
         os_thread_join(owner->workers[i]);
     }
-    if (owner->listener != INVALID_SOCKET) {
-        (void)closesocket(owner->listener);
-    }
-    if (owner->udp != INVALID_SOCKET) {
-        (void)closesocket(owner->udp);
-    }
+    io_close(owner->listener);
+    io_close(owner->udp);
     if (owner->port != NULL) {
         (void)CloseHandle(owner->port);
     }

@@ -52,12 +52,8 @@ static void stop_polling(struct io_server *server)
         os_thread_join(polling->thread);
     }
     connections_clear(&polling->connections);
-    if (polling->listener != INVALID_SOCKET) {
-        (void)closesocket(polling->listener);
-    }
-    if (polling->udp != INVALID_SOCKET) {
-        (void)closesocket(polling->udp);
-    }
+    io_close(polling->listener);
+    io_close(polling->udp);
     free(polling);
     io_sockets_stop();
 }

@@ -257,12 +257,8 @@ static void stop_overlapped_event(struct io_server *server)
     struct overlapped_event *const owner = server->state;
 
     event_groups_destroy(owner->groups);
-    if (owner->listener != INVALID_SOCKET) {
-        (void)closesocket(owner->listener);
-    }
-    if (owner->udp != INVALID_SOCKET) {
-        (void)closesocket(owner->udp);
-    }
+    io_close(owner->listener);
+    io_close(owner->udp);
     free(owner);
     io_sockets_stop();
 }

@@ -150,12 +150,8 @@ static void stop_selecting(struct io_server *server)
         os_thread_join(selecting->thread);
     }
     connections_clear(&selecting->connections);
-    if (selecting->listener != INVALID_SOCKET) {
-        (void)closesocket(selecting->listener);
-    }
-    if (selecting->udp != INVALID_SOCKET) {
-        (void)closesocket(selecting->udp);
-    }
+    io_close(selecting->listener);
+    io_close(selecting->udp);
     free(selecting);
     io_sockets_stop();
 }
