@@ -305,6 +305,11 @@ int gsrelay_next_event(struct gsrelay_client *client, struct gsrelay_event *out)
     if (event_serial == UINT64_MAX && state_serial == UINT64_MAX)
         return 0;
     event_ring_pop(event_serial < state_serial ? &client->events : &client->states, out);
+    if (out->type == GSRELAY_EVENT_ROOM_JOINED || out->type == GSRELAY_EVENT_HOST_CHANGED)
+        client->host_epoch_taken = out->host_epoch;
+    else if (out->type == GSRELAY_EVENT_ROOM_LEFT || out->type == GSRELAY_EVENT_SESSION_LOST ||
+             out->type == GSRELAY_EVENT_DISCONNECTED)
+        client->host_epoch_taken = 0;
     return 1;
 }
 

@@ -254,6 +254,7 @@ struct gsrelay_client {
     uint64_t request_order;
     char rejoin_code[GSRELAY_CODE_SIZE];
     struct room room;
+    uint32_t host_epoch_taken; /* Of the last event that told the program one; 0 = none. */
     struct udp udp;
     uint32_t udp_serial;
 

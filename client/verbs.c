@@ -55,28 +55,32 @@ int32_t gsrelay_leave(struct gsrelay_client *client)
 
 int32_t gsrelay_kick(struct gsrelay_client *client, uint16_t member)
 {
-    struct control_message message = {.type = CONTROL_KICK, .member = member};
+    struct control_message message = {
+        .type = CONTROL_KICK, .host_epoch = client->host_epoch_taken, .member = member};
 
     return request_add(client, &message, false);
 }
 
 int32_t gsrelay_lock(struct gsrelay_client *client, int is_locked)
 {
-    struct control_message message = {.type = CONTROL_LOCK, .is_locked = is_locked != 0};
+    struct control_message message = {
+        .type = CONTROL_LOCK, .host_epoch = client->host_epoch_taken, .is_locked = is_locked != 0};
 
     return request_add(client, &message, false);
 }
 
 int32_t gsrelay_hand_over(struct gsrelay_client *client, uint16_t member)
 {
-    struct control_message message = {.type = CONTROL_HAND_OVER, .member = member};
+    struct control_message message = {
+        .type = CONTROL_HAND_OVER, .host_epoch = client->host_epoch_taken, .member = member};
 
     return request_add(client, &message, false);
 }
 
 int32_t gsrelay_set_metadata(struct gsrelay_client *client, const void *bytes, size_t size)
 {
-    struct control_message message = {.type = CONTROL_SET_METADATA};
+    struct control_message message = {.type = CONTROL_SET_METADATA,
+                                      .host_epoch = client->host_epoch_taken};
 
     if (size > GSRELAY_METADATA_MAX || (bytes == NULL && size > 0))
         return GSRELAY_INVALID;

@@ -134,6 +134,18 @@ static void walk_member(struct walk *walk, struct control_message *message)
     walk_u16(walk, &message->member);
 }
 
+/* Requests for the host begin with the epoch in which their sender takes itself for it. */
+static void walk_host_epoch(struct walk *walk, struct control_message *message)
+{
+    walk_u32(walk, &message->host_epoch);
+}
+
+static void walk_host_member(struct walk *walk, struct control_message *message)
+{
+    walk_host_epoch(walk, message);
+    walk_member(walk, message);
+}
+
 static void walk_locked(struct walk *walk, struct control_message *message)
 {
     walk_bool(walk, &message->is_locked);
@@ -142,6 +154,18 @@ static void walk_locked(struct walk *walk, struct control_message *message)
 static void walk_room_metadata(struct walk *walk, struct control_message *message)
 {
     walk_metadata(walk, &message->metadata);
+}
+
+static void walk_host_lock(struct walk *walk, struct control_message *message)
+{
+    walk_host_epoch(walk, message);
+    walk_locked(walk, message);
+}
+
+static void walk_host_metadata(struct walk *walk, struct control_message *message)
+{
+    walk_host_epoch(walk, message);
+    walk_room_metadata(walk, message);
 }
 
 static void walk_token(struct walk *walk, struct control_message *message)
@@ -247,10 +271,10 @@ static const struct type_row rows[] = {
     {CONTROL_CREATE, "CREATE", walk_create},
     {CONTROL_JOIN, "JOIN", walk_join},
     {CONTROL_LEAVE, "LEAVE", walk_nothing},
-    {CONTROL_KICK, "KICK", walk_member},
-    {CONTROL_LOCK, "LOCK", walk_locked},
-    {CONTROL_HAND_OVER, "HAND_OVER", walk_member},
-    {CONTROL_SET_METADATA, "SET_METADATA", walk_room_metadata},
+    {CONTROL_KICK, "KICK", walk_host_member},
+    {CONTROL_LOCK, "LOCK", walk_host_lock},
+    {CONTROL_HAND_OVER, "HAND_OVER", walk_host_member},
+    {CONTROL_SET_METADATA, "SET_METADATA", walk_host_metadata},
     {CONTROL_ROOM_STATE, "ROOM_STATE", walk_nothing},
     {CONTROL_PING, "PING", walk_token},
     {CONTROL_BYE, "BYE", walk_nothing},

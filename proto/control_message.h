@@ -134,8 +134,9 @@ struct control_host_changed {
 
 /* type says which member of the union holds; LEAVE, ROOM_STATE, BYE and OK have none. */
 struct control_message {
-    uint8_t type;     /* enum control_type; kept as a byte, because it comes from the wire. */
-    uint32_t request; /* Not 0 in requests and their answers, 0 in events. */
+    uint8_t type;        /* enum control_type; kept as a byte, because it comes from the wire. */
+    uint32_t request;    /* Not 0 in requests and their answers, 0 in events. */
+    uint32_t host_epoch; /* What is for the host: KICK, LOCK, HAND_OVER, SET_METADATA. */
     union {
         uint32_t features;                        /* START */
         struct control_create create;             /* CREATE */

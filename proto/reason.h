@@ -83,6 +83,7 @@
     X(TICKET_AGE, 135, "ticket_age", "the ticket lives longer than auth.ticket_max_age")           \
     X(NO_SUCH_SESSION, 136, "no_such_session", "no session to resume")                             \
     X(JOIN_RATE, 137, "join_rate", "too many wrong join codes from this address")                  \
+    X(STALE_EPOCH, 138, "stale_epoch", "the room has had another host since")                      \
     X(LEFT, 160, "left", "left on its own")                                                        \
     X(KICKED, 161, "kicked", "removed by the host")                                                \
     X(CONTROL_LOST, 162, "control_lost", "no control connection within control.resume_grace")      \

@@ -301,6 +301,7 @@ static struct refusal run_kick(struct request *request)
     struct refusal refusal = reserve_slot_command(request, COMMAND_KICK, &command);
 
     if (command != NULL) {
+        command->host_epoch = request->message->host_epoch;
         command->member = request->message->member;
         push_slot_command(request, command);
     }
@@ -313,6 +314,7 @@ static struct refusal run_lock(struct request *request)
     struct refusal refusal = reserve_slot_command(request, COMMAND_LOCK, &command);
 
     if (command != NULL) {
+        command->host_epoch = request->message->host_epoch;
         command->locked = request->message->is_locked;
         push_slot_command(request, command);
     }
@@ -325,6 +327,7 @@ static struct refusal run_hand_over(struct request *request)
     struct refusal refusal = reserve_slot_command(request, COMMAND_HAND_OVER, &command);
 
     if (command != NULL) {
+        command->host_epoch = request->message->host_epoch;
         command->member = request->message->member;
         push_slot_command(request, command);
     }
@@ -338,6 +341,7 @@ static struct refusal run_set_metadata(struct request *request)
     struct refusal refusal = reserve_slot_command(request, COMMAND_SET_METADATA, &command);
 
     if (command != NULL) {
+        command->host_epoch = request->message->host_epoch;
         command->metadata_size = (uint16_t)metadata->size;
         memcpy(command->metadata, metadata->at, metadata->size);
         push_slot_command(request, command);

@@ -139,6 +139,17 @@ static bool is_for_host(enum command_type type)
     return false;
 }
 
+/* The fence: what was meant for an earlier host's time has no effect, even if the same member is
+ * the host again. */
+static enum reason check_host(const struct room *room, const struct command *command,
+                              const struct slot *slot)
+{
+    if (command->host_epoch != room->host_epoch) {
+        return REASON_STALE_EPOCH;
+    }
+    return room->host == slot->member ? REASON_NONE : REASON_NOT_HOST;
+}
+
 /* The commands of a member. */
 static void act_as_member(struct core *core, const struct command *command)
 {
@@ -150,9 +161,13 @@ static void act_as_member(struct core *core, const struct command *command)
         }
         return;
     }
-    if (is_for_host(command->type) && core->rooms[slot->room].host != slot->member) {
-        events_refused(core, command, REASON_NOT_HOST, 0);
-        return;
+    if (is_for_host(command->type)) {
+        const enum reason reason = check_host(&core->rooms[slot->room], command, slot);
+
+        if (reason != REASON_NONE) {
+            events_refused(core, command, reason, 0);
+            return;
+        }
     }
     switch (command->type) {
     case COMMAND_LEAVE:

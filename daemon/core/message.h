@@ -74,6 +74,7 @@ struct command {
     struct slot_ref slot;        /* All but CREATE, JOIN and DRAIN: the slot of `session`. */
     struct slot_secret secret;   /* CREATE and JOIN. */
     enum reason reason;          /* LEAVE and DRAIN. */
+    uint32_t host_epoch;         /* What is for the host only: of which host it is meant. */
     uint16_t member;             /* KICK and HAND_OVER. */
     bool locked;                 /* CREATE and LOCK. */
     bool heritable;              /* CREATE: the host's retained states pass to the next host. */

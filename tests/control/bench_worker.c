@@ -234,6 +234,8 @@ static void run_member(struct bench_worker *worker, const struct command *comman
 
     if (room == NULL) {
         refuse(worker, command, REASON_NOT_IN_ROOM);
+    } else if (is_for_host && command->host_epoch != room->host_epoch) {
+        refuse(worker, command, REASON_STALE_EPOCH);
     } else if (is_for_host && room->host != member->id) {
         refuse(worker, command, REASON_NOT_HOST);
     } else if (command->type == COMMAND_LEAVE) {

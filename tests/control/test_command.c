@@ -401,6 +401,10 @@ static void host_verbs__by_the_host__are_announced(void **state)
         assert_int_equal(told.host_changed.host_epoch, 1);
     }
     send_member(1, CONTROL_KICK, rooms[2].member);
+    (void)bench_expect_error(bench, 1, REASON_STALE_EPOCH);
+    struct control_message kick = {
+        .type = CONTROL_KICK, .host_epoch = 1, .member = rooms[2].member};
+    (void)bench_send(bench, 1, &kick);
     (void)bench_expect(bench, 1, CONTROL_OK);
     assert_int_equal(bench_expect(bench, 2, CONTROL_REMOVED).reason, REASON_KICKED);
     assert_int_equal(bench_expect(bench, 0, CONTROL_LEFT).left.reason, REASON_KICKED);

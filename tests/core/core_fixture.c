@@ -221,6 +221,7 @@ struct command client_command(const struct client *client, enum command_type typ
     command.room = client->room;
     command.slot = client->slot;
     command.reason = REASON_LEFT;
+    command.host_epoch = client->host_epoch;
     return command;
 }
 
@@ -252,6 +253,7 @@ static void take_membership(struct fixture *fixture, struct client *client, unsi
     client->room = event->room;
     client->slot = event->slot;
     client->member = event->member;
+    client->host_epoch = event->host_epoch;
 }
 
 void client_create(struct fixture *fixture, struct client *client, unsigned number,

@@ -56,6 +56,7 @@ struct client {
     struct path path;
     uint64_t sequence; /* The last one used. */
     uint16_t member;
+    uint32_t host_epoch; /* For its commands: what it was told when it came. */
     uint64_t down_highest;
     uint64_t down_received;
 };

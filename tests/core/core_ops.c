@@ -124,6 +124,7 @@ static void become_member(const struct ops *ops, struct ops_client *client,
     client->client.room = answer->room;
     client->client.slot = answer->slot;
     client->client.member = answer->member;
+    client->client.host_epoch = answer->host_epoch;
     client->client.sequence = 0;
     memset(client->last_orders, 0, sizeof(client->last_orders));
     memset(client->senders, 0, sizeof(client->senders));
@@ -164,7 +165,10 @@ static void do_member_command(struct ops *ops, struct ops_client *client, enum c
     entry.locked = take_below(ops, 8) == 0;
     entry.metadata_size = (uint16_t)(take(ops) * 2);
     entry.reason = take_below(ops, 2) == 0 ? REASON_LEFT : REASON_CONTROL_LOST;
+    entry.host_epoch -= take_below(ops, 8) == 0;
     answer = command(ops, client, &entry);
+    OPS_REQUIRE(ops, answer->type != EVENT_DONE || type == COMMAND_LEAVE ||
+                         entry.host_epoch == client->client.host_epoch);
     OPS_REQUIRE(ops, client->is_member || answer->reason == REASON_NOT_IN_ROOM);
     if (type == COMMAND_LEAVE && client->is_member) {
         OPS_REQUIRE(ops, answer->type == EVENT_DONE);
@@ -267,6 +271,7 @@ static void send_data(struct ops *ops, struct ops_client *client)
     const unsigned address = take_address(ops, client);
     uint8_t body[DATAGRAM_LIMIT_MAX];
     uint8_t payload[256];
+    const struct path from = fixture_path(address);
     struct record_writer writer;
 
     record_writer_init(&writer, RECORD_UP, body,
@@ -293,15 +298,11 @@ static void send_data(struct ops *ops, struct ops_client *client)
         return;
     }
     /* No late sequence here: the order remembered is that of the next one. */
-    {
-        const struct path from = fixture_path(address);
-
-        client->client.sequence++;
-        client->last_size = client_seal(&client->client, DATAGRAM_DATA, client->client.sequence,
-                                        body, writer.size, client->last);
-        ops->bytes_in[address] += client->last_size;
-        client_send_raw(&ops->fixture, &from, client->last, client->last_size);
-    }
+    client->client.sequence++;
+    client->last_size = client_seal(&client->client, DATAGRAM_DATA, client->client.sequence, body,
+                                    writer.size, client->last);
+    ops->bytes_in[address] += client->last_size;
+    client_send_raw(&ops->fixture, &from, client->last, client->last_size);
 }
 
 static void send_bind(struct ops *ops, struct ops_client *client)

@@ -166,9 +166,13 @@ static void check_event(struct ops *ops, const struct event *event)
     struct ops_client *client = &ops->clients[event->session.index % OPS_CLIENTS];
 
     for (unsigned index = 0; index < event->receiver_count; index++) {
-        const struct ops_client *receiver = &ops->clients[event->receivers[index].index];
+        struct ops_client *receiver = &ops->clients[event->receivers[index].index];
 
         OPS_REQUIRE(ops, receiver->is_member && receiver->client.room.index == event->room.index);
+        if (event->type == EVENT_HOST_CHANGED) {
+            OPS_REQUIRE(ops, event->host_epoch > receiver->client.host_epoch);
+            receiver->client.host_epoch = event->host_epoch;
+        }
     }
     if (event->type == EVENT_REMOVED) {
         OPS_REQUIRE(ops, client->is_member && client->client.slot.tag == event->slot.tag);

@@ -257,12 +257,53 @@ static void hand_over__to_another__raises_the_epoch(void **state)
     assert_int_equal(world.f.events[1].host, world.c.member);
     assert_int_equal(world.f.events[1].host_epoch, 2);
     assert_int_equal(world.f.events[1].receiver_count, 3);
-    expect_refused(&world, &entry, REASON_NOT_HOST, 0);
+    expect_refused(&world, &entry, REASON_STALE_EPOCH, 0);
     /* To itself: done, and nothing has changed. */
+    world.c.host_epoch = 2;
     entry = client_command(&world.c, COMMAND_HAND_OVER);
     entry.member = world.c.member;
     assert_int_equal(command(&world, &entry)->type, EVENT_DONE);
     assert_int_equal(world.f.event_count, 1);
+    fixture_close(&world.f);
+}
+
+static void commands__of_another_epoch__have_no_effect(void **state)
+{
+    static const enum command_type types[] = {COMMAND_KICK, COMMAND_LOCK, COMMAND_HAND_OVER,
+                                              COMMAND_SET_METADATA};
+    const struct relay_limits limits = fixture_limits();
+    struct world world;
+    struct command entry;
+    (void)state;
+
+    open_world(&world, &limits);
+    /* a is the host of the epochs 1 and 3. */
+    entry = client_command(&world.a, COMMAND_HAND_OVER);
+    entry.member = world.c.member;
+    assert_int_equal(command(&world, &entry)->type, EVENT_DONE);
+    world.c.host_epoch = 2;
+    entry = client_command(&world.c, COMMAND_HAND_OVER);
+    entry.member = world.a.member;
+    assert_int_equal(command(&world, &entry)->type, EVENT_DONE);
+    for (unsigned index = 0; index < 4; index++) {
+        static const uint32_t others[] = {0, 1, 2, 4, UINT32_MAX};
+
+        for (unsigned other = 0; other < 5; other++) {
+            entry = client_command(&world.a, types[index]);
+            entry.member = world.b.member;
+            entry.host_epoch = others[other];
+            expect_refused(&world, &entry, REASON_STALE_EPOCH, 0);
+        }
+        /* Who was never host is told first that it knows an old epoch, then that it is none. */
+        entry = client_command(&world.b, types[index]);
+        expect_refused(&world, &entry, REASON_STALE_EPOCH, 0);
+        entry.host_epoch = 3;
+        expect_refused(&world, &entry, REASON_NOT_HOST, 0);
+    }
+    world.a.host_epoch = 3;
+    entry = client_command(&world.a, COMMAND_LOCK);
+    entry.locked = true;
+    assert_int_equal(command(&world, &entry)->type, EVENT_DONE);
     fixture_close(&world.f);
 }
 
@@ -354,6 +395,7 @@ int main(void)
         cmocka_unit_test(commands__of_who_is_not_host_or_not_there__are_refused),
         cmocka_unit_test(kick__answer_removed_left__in_this_order),
         cmocka_unit_test(hand_over__to_another__raises_the_epoch),
+        cmocka_unit_test(commands__of_another_epoch__have_no_effect),
         cmocka_unit_test(lock_and_metadata__by_the_host__are_announced_to_all),
         cmocka_unit_test(leave__on_behalf_of_the_relay__says_bye_and_only_answers),
         cmocka_unit_test(drain__says_bye_to_the_bound_and_empties_everything),

@@ -42,12 +42,15 @@ static void fill_request(struct control_message *message)
         break;
     case CONTROL_KICK:
     case CONTROL_HAND_OVER:
+        message->host_epoch = 0x01020304;
         message->member = 0x0506;
         break;
     case CONTROL_LOCK:
+        message->host_epoch = UINT32_MAX;
         message->is_locked = true;
         break;
     case CONTROL_SET_METADATA:
+        message->host_epoch = 7;
         message->metadata = text("name=Arena");
         break;
     case CONTROL_PING:
@@ -295,11 +298,11 @@ static void assert_spoilt(uint8_t type, size_t offset, uint8_t value)
 static void decode__values_out_of_range__refused(void **state)
 {
     (void)state;
-    assert_spoilt(CONTROL_LOCK, 5, 2);
+    assert_spoilt(CONTROL_LOCK, 9, 2);
     assert_spoilt(CONTROL_LOCKED, 5, 0xff);
     assert_spoilt(CONTROL_CREATE, 11, 4); /* A flag that does not exist. */
     assert_spoilt(CONTROL_CREATE, 12, 3); /* Metadata of 771 bytes, all there. */
-    assert_spoilt(CONTROL_SET_METADATA, 5, 3);
+    assert_spoilt(CONTROL_SET_METADATA, 9, 3);
     assert_spoilt(CONTROL_METADATA, 5, 3);
     assert_spoilt(CONTROL_MEMBERSHIP, 5, 13); /* A code longer than any. */
     assert_spoilt(CONTROL_MEMBERSHIP, 5 + 7 + 15 + 14 + 9 + 32 + 19, 2); /* 514 members. */

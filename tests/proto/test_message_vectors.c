@@ -110,9 +110,21 @@ static void dump_error(const struct control_error *error)
     dump_number("retry_ms", error->retry_ms);
 }
 
+/* Requests for the host begin with its epoch. */
+static void dump_host_epoch(const struct control_message *message)
+{
+    static const uint8_t types[] = {CONTROL_KICK, CONTROL_LOCK, CONTROL_HAND_OVER,
+                                    CONTROL_SET_METADATA};
+
+    if (memchr(types, message->type, sizeof(types)) != NULL) {
+        dump_number("host_epoch", message->host_epoch);
+    }
+}
+
 static void dump_message(const struct control_message *message)
 {
     dumped[0] = '\0';
+    dump_host_epoch(message);
     switch ((enum control_type)message->type) {
     case CONTROL_START:
         dump_number("features", message->features);

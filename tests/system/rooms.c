@@ -126,6 +126,7 @@ static void hand_over__to_player__everybody_knows_the_new_host(void **state)
         assert_true(event.host_epoch > room.host_epoch);
     }
     assert_refused(trio.host, gsrelay_lock(actor_client(trio.host), 1), GSRELAY_REASON_NOT_HOST);
+    assert_done(trio.player, gsrelay_lock(actor_client(trio.player), 0));
     /* What is sent to the host goes to the new one alone. */
     actor_forget(trio.onlooker);
     assert_int_equal(gsrelay_send(actor_client(trio.host), GSRELAY_TO_HOST, 1, 0, "to you", 6),

@@ -183,7 +183,12 @@ int32_t gsrelay_create_room(struct gsrelay_client *client,
 int32_t gsrelay_join_room(struct gsrelay_client *client, const char *code);
 int32_t gsrelay_leave(struct gsrelay_client *client);
 
-/* For the room's host. */
+/* For the room's host. Each goes out under the host epoch that the program knows when it asks: that
+ * of the last ROOM_JOINED or HOST_CHANGED that gsrelay_next_event() gave it. Where the room has had
+ * another host since, the relay refuses with GSRELAY_REASON_STALE_EPOCH and nothing happens, even
+ * if the same member is host again; so two that both take themselves for the host cannot both act,
+ * and what was asked for before a connection broke does no harm when it arrives late. Look at the
+ * events, and ask again if it still makes sense. */
 int32_t gsrelay_kick(struct gsrelay_client *client, uint16_t member);
 int32_t gsrelay_lock(struct gsrelay_client *client, int is_locked);
 int32_t gsrelay_hand_over(struct gsrelay_client *client, uint16_t member);

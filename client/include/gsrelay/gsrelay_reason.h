@@ -82,6 +82,7 @@ enum gsrelay_reason {
     GSRELAY_REASON_TICKET_AGE = 135,        /* the ticket lives longer than auth.ticket_max_age */
     GSRELAY_REASON_NO_SUCH_SESSION = 136,   /* no session to resume */
     GSRELAY_REASON_JOIN_RATE = 137,         /* too many wrong join codes from this address */
+    GSRELAY_REASON_STALE_EPOCH = 138,       /* the room has had another host since */
     GSRELAY_REASON_LEFT = 160,              /* left on its own */
     GSRELAY_REASON_KICKED = 161,            /* removed by the host */
     GSRELAY_REASON_CONTROL_LOST = 162,      /* no control connection within control.resume_grace */
