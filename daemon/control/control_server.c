@@ -191,6 +191,7 @@ static void handle_tcp(struct control_server *server, const struct net_tcp_event
     }
     switch (event->type) {
     case NET_TCP_ACCEPTED:
+    case NET_TCP_CONNECTED:
         break;
     case NET_TCP_READABLE:
         read_input(server, conn, now_ns);

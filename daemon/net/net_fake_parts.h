@@ -53,8 +53,8 @@ struct fake_pipe {
     uint8_t *bytes;
 };
 
-/* A stream. Side 0 is the peer that connected, side 1 the net_tcp; pipes[i] is written by side i.
- */
+/* A stream. Side 0 is who connected, a net_fake_peer or a net_tcp; side 1 is the net_tcp that
+ * accepted. pipes[i] is written by side i. */
 struct fake_stream {
     struct fake_stream *next; /* In the network's list. */
     struct fake_stream *next_waiting;
@@ -121,6 +121,11 @@ uint64_t fake_deadline(const struct net_system *system, uint64_t timeout_ns);
 void fake_listener_add(struct net_system *system, struct fake_listener *listener);
 void fake_listener_remove(struct net_system *system, struct fake_listener *listener);
 struct fake_stream *fake_listener_take(struct fake_listener *listener);
+
+/* Connects; NULL when nobody listens there, the backlog is full, or without memory. Side 0 takes
+ * receive_bytes before it stops the other. */
+struct fake_stream *fake_stream_connect(struct net_system *system, const struct addr *to,
+                                        uint32_t receive_bytes);
 
 /* As of a socket, for the given side. */
 int fake_stream_send(struct fake_stream *stream, unsigned side, const void *bytes, size_t size);

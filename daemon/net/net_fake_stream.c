@@ -86,27 +86,25 @@ static struct addr choose_peer_address(const struct net_system *system, struct a
     return address;
 }
 
-struct net_fake_peer *net_fake_connect(struct net_system *system, struct addr to,
-                                       uint32_t receive_bytes)
+struct fake_stream *fake_stream_connect(struct net_system *system, const struct addr *to,
+                                        uint32_t receive_bytes)
 {
-    struct fake_listener *const listener = find_listener(system, &to);
+    struct fake_listener *const listener = find_listener(system, to);
 
     if (listener == NULL || listener->waiting_count >= listener->backlog) {
         return NULL;
     }
     struct fake_stream *const stream = calloc(1, sizeof(*stream));
-    struct net_fake_peer *const peer = malloc(sizeof(*peer));
-    if (stream == NULL || peer == NULL || !pipe_init(&stream->pipes[0], STREAM_BYTES) ||
+    if (stream == NULL || !pipe_init(&stream->pipes[0], STREAM_BYTES) ||
         !pipe_init(&stream->pipes[1], receive_bytes)) {
         if (stream != NULL) {
             stream_free(stream);
         }
-        free(peer);
         return NULL;
     }
     stream->system = system;
-    stream->ends[0] = choose_peer_address(system, to);
-    stream->ends[1] = to;
+    stream->ends[0] = choose_peer_address(system, *to);
+    stream->ends[1] = *to;
     stream->next = system->streams;
     system->streams = stream;
     if (listener->first_waiting == NULL) {
@@ -116,7 +114,22 @@ struct net_fake_peer *net_fake_connect(struct net_system *system, struct addr to
     }
     listener->last_waiting = stream;
     listener->waiting_count++;
-    peer->stream = stream;
+    return stream;
+}
+
+struct net_fake_peer *net_fake_connect(struct net_system *system, struct addr to,
+                                       uint32_t receive_bytes)
+{
+    struct net_fake_peer *const peer = malloc(sizeof(*peer));
+
+    if (peer == NULL) {
+        return NULL;
+    }
+    peer->stream = fake_stream_connect(system, &to, receive_bytes);
+    if (peer->stream == NULL) {
+        free(peer);
+        return NULL;
+    }
     return peer;
 }
 

@@ -31,6 +31,13 @@ static int real_listen(struct net_system *system, int fd, int backlog)
     return listen(fd, backlog);
 }
 
+static int real_connect(struct net_system *system, int fd, const struct sockaddr *address,
+                        socklen_t size)
+{
+    (void)system;
+    return connect(fd, address, size);
+}
+
 static int real_setsockopt(struct net_system *system, int fd, int level, int name,
                            const void *value, socklen_t size)
 {
@@ -119,6 +126,7 @@ struct net_system *net_system_linux(void)
         .socket = real_socket,
         .bind = real_bind,
         .listen = real_listen,
+        .connect = real_connect,
         .setsockopt = real_setsockopt,
         .getsockopt = real_getsockopt,
         .recvmmsg = real_recvmmsg,

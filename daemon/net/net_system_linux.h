@@ -19,6 +19,8 @@ struct net_system {
     int (*socket)(struct net_system *system, int domain, int type, int protocol);
     int (*bind)(struct net_system *system, int fd, const struct sockaddr *address, socklen_t size);
     int (*listen)(struct net_system *system, int fd, int backlog);
+    int (*connect)(struct net_system *system, int fd, const struct sockaddr *address,
+                   socklen_t size);
     int (*setsockopt)(struct net_system *system, int fd, int level, int name, const void *value,
                       socklen_t size);
     int (*getsockopt)(struct net_system *system, int fd, int level, int name, void *value,

@@ -127,6 +127,13 @@ static BOOL real_post_accept(struct net_system *system, LPFN_ACCEPTEX call, SOCK
     return call(listener, socket, addresses, 0, address_size, address_size, &received, overlapped);
 }
 
+static BOOL real_post_connect(struct net_system *system, LPFN_CONNECTEX call, SOCKET socket,
+                              const struct sockaddr *address, int size, OVERLAPPED *overlapped)
+{
+    (void)system;
+    return call(socket, address, size, NULL, 0, NULL, overlapped);
+}
+
 static BOOL real_operation_result(struct net_system *system, SOCKET socket, OVERLAPPED *overlapped,
                                   DWORD *transferred)
 {
@@ -205,6 +212,7 @@ struct net_system *net_system_windows(void)
         .post_recv = real_post_recv,
         .post_send = real_post_send,
         .post_accept = real_post_accept,
+        .post_connect = real_post_connect,
         .operation_result = real_operation_result,
         .cancel = real_cancel,
         .create_port = real_create_port,

@@ -54,6 +54,10 @@ struct net_system {
     BOOL(*post_accept)
     (struct net_system *system, LPFN_ACCEPTEX call, SOCKET listener, SOCKET socket, void *addresses,
      DWORD address_size, OVERLAPPED *overlapped);
+    /* ConnectEx without first bytes; the socket is bound. call is as above. */
+    BOOL(*post_connect)
+    (struct net_system *system, LPFN_CONNECTEX call, SOCKET socket, const struct sockaddr *address,
+     int size, OVERLAPPED *overlapped);
     /* WSAGetOverlappedResult of an operation whose completion was reaped. */
     BOOL(*operation_result)
     (struct net_system *system, SOCKET socket, OVERLAPPED *overlapped, DWORD *transferred);

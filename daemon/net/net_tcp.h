@@ -2,10 +2,11 @@
 #ifndef GSRELAY_DAEMON_NET_NET_TCP_H
 #define GSRELAY_DAEMON_NET_NET_TCP_H
 
-/* net_tcp.h - listening byte streams: accept, read, write, finish, close.
+/* net_tcp.h - byte streams: accept or connect, read, write, finish, close.
  *
  * A struct net_tcp is what the control thread owns: a listener per address, a fixed table of
- * connections, and one place to wait for all of them. Linked is one implementation:
+ * connections, and one place to wait for all of them. The load generator owns one too, without
+ * listeners, and connects. Linked is one implementation:
  * net_tcp_linux.c (epoll), net_tcp_windows.c (IOCP) or net_tcp_fake.c.
  * Not here: framing, time limits of a protocol, limits per address. It accepts; the owner judges,
  * and closes what it does not want.
@@ -18,11 +19,12 @@
  *   net_tcp_wait(), or until net_tcp_close(). From then on it is stale: no event ever names it
  *   again, and every call with it is harmless and returns RESULT_NOT_FOUND. The table entry is used
  *   again under another generation.
- * Life of a connection: ACCEPTED first; then any number of READABLE and SENT; last CLOSED, unless
- * the owner closed it before. The two directions end apart: the peer's end shows as a read of 0,
- * ours is net_tcp_finish(). The system's errors are counters and a reason in CLOSED, never a failed
- * wait. Running out of handles pauses the accepting for 1 to 100 ms, not the program; a full table
- * pauses it until a connection has gone, and newcomers wait in the system's backlog. */
+ * Life of a connection: ACCEPTED or CONNECTED first; then any number of READABLE and SENT; last
+ * CLOSED, unless the owner closed it before. The two directions end apart: the peer's end shows as
+ * a read of 0, ours is net_tcp_finish(). The system's errors are counters and a reason in CLOSED,
+ * never a failed wait. Running out of handles pauses the accepting for 1 to 100 ms, not the
+ * program; a full table pauses it until a connection has gone, and newcomers wait in the system's
+ * backlog. */
 
 #include <stddef.h>
 
@@ -37,7 +39,8 @@ struct net_conn {
 };
 
 struct net_tcp_options {
-    /* As in net_udp.h: one port for all; with port 0 the same free one on all of them. */
+    /* As in net_udp.h: one port for all; with port 0 the same free one on all of them. None at all
+     * is right too: then there are only the connections that net_tcp_connect() makes. */
     const struct addr *addresses;
     uint32_t address_count;
     uint32_t max_connections; /* 1 to 1048576. */
@@ -61,16 +64,17 @@ struct net_tcp_options {
 };
 
 enum net_tcp_event_type {
-    NET_TCP_ACCEPTED, /* A new connection; peer and listener_index tell whose and where. */
-    NET_TCP_READABLE, /* Bytes, the peer's end or an error may be there to read. */
-    NET_TCP_SENT,     /* Waiting bytes have left, or a refused write is worth trying again. */
-    NET_TCP_CLOSED    /* It is over, for the reason given; the handle is stale. */
+    NET_TCP_ACCEPTED,  /* A new connection; peer and listener_index tell whose and where. */
+    NET_TCP_CONNECTED, /* What net_tcp_connect() began stands. */
+    NET_TCP_READABLE,  /* Bytes, the peer's end or an error may be there to read. */
+    NET_TCP_SENT,      /* Waiting bytes have left, or a refused write is worth trying again. */
+    NET_TCP_CLOSED     /* It is over, for the reason given; the handle is stale. */
 };
 
 enum net_close_reason {
     NET_CLOSE_NONE,     /* In events other than CLOSED. */
     NET_CLOSE_FINISHED, /* Both directions ended in order, all bytes delivered to the system. */
-    NET_CLOSE_RESET,    /* The peer broke it off. */
+    NET_CLOSE_RESET,    /* The peer broke it off, or nobody listens there. */
     NET_CLOSE_TIMEOUT,  /* The peer fell silent: keepalive or retransmission gave up. */
     NET_CLOSE_ERROR     /* Any other error of the system. */
 };
@@ -82,6 +86,9 @@ struct net_tcp_event {
     struct addr peer;        /* Of every event, canonical. */
     uint32_t listener_index; /* The listen address that it came to, as in the options. */
 };
+
+/* As listener_index: it was we who connected. */
+#define NET_TCP_NO_LISTENER UINT32_MAX
 
 enum net_close_mode {
     NET_CLOSE_ORDERLY, /* What was written goes out, within linger_s. */
@@ -95,6 +102,7 @@ struct net_tcp_counters {
     uint64_t accept_errors;   /* Any other error in accepting. */
     uint64_t accept_backoffs; /* Times that a listener was left alone for 1 to 100 ms. */
     uint64_t accept_pauses;   /* Times that a full table stopped the accepting. */
+    uint64_t connected;       /* CONNECTED events. */
     uint64_t bytes_read;
     uint64_t bytes_sent;
     uint64_t write_ring_full;  /* Writes refused: too little room in the connection's ring. */
@@ -135,6 +143,17 @@ void net_tcp_shutdown(struct net_tcp *net);
  * room. Bytes that have gone are with the system, not with the peer. */
 GSRELAY_CHECKED int net_tcp_wait(struct net_tcp *net, struct net_tcp_event events[],
                                  unsigned capacity, uint64_t timeout_ns);
+
+/* Begins to connect to peer, and writes the handle. CONNECTED follows, or CLOSED with the reason:
+ * NET_CLOSE_RESET where nobody listens, NET_CLOSE_TIMEOUT where the system gave up, else
+ * NET_CLOSE_ERROR. How long that takes is the system's affair: an owner with less patience closes
+ * it. Until CONNECTED reading, writing and finishing return RESULT_AGAIN, and net_tcp_close()
+ * breaks the attempt off. The options of the connection are those of accepted ones. Returns
+ * RESULT_OK; RESULT_FULL (no free entry), RESULT_NO_MEMORY (handles, ports or memory are short),
+ * RESULT_UNREACHABLE (no route), RESULT_DENIED, RESULT_UNSUPPORTED, RESULT_INVALID (no address or
+ * port) or RESULT_OS, and then *out is left alone and no event follows. */
+GSRELAY_CHECKED int net_tcp_connect(struct net_tcp *net, const struct addr *peer,
+                                    struct net_conn *out);
 
 /* Reads up to size (at least 1) bytes without blocking. Returns their count, 0 at the peer's end of
  * stream (now and ever after; writing goes on), RESULT_AGAIN when nothing is there now,

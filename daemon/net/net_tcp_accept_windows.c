@@ -111,9 +111,8 @@ uint64_t tcp_listeners_retry(struct net_tcp *net, uint64_t now_ns)
     return next_ns;
 }
 
-/* AcceptEx belongs to the socket's provider, which may be another than Windows' own. */
-static int load_extension(struct net_system *system, SOCKET socket, GUID id, void *call_out,
-                          DWORD size)
+int tcp_extension_load(struct net_system *system, SOCKET socket, GUID id, void *call_out,
+                       DWORD size)
 {
     return system->ioctl(system, socket, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof(id),
                          call_out, size);
@@ -129,10 +128,10 @@ const char *tcp_listener_start(struct net_tcp *net, uint32_t index, uint32_t bac
     if (system->listen(system, listener->socket, backlog < INT_MAX ? (int)backlog : INT_MAX) != 0) {
         return "listen";
     }
-    if (load_extension(system, listener->socket, accept_ex, &listener->accept_ex,
-                       sizeof(listener->accept_ex)) != 0 ||
-        load_extension(system, listener->socket, get_addresses, &listener->get_addresses,
-                       sizeof(listener->get_addresses)) != 0) {
+    if (tcp_extension_load(system, listener->socket, accept_ex, &listener->accept_ex,
+                           sizeof(listener->accept_ex)) != 0 ||
+        tcp_extension_load(system, listener->socket, get_addresses, &listener->get_addresses,
+                           sizeof(listener->get_addresses)) != 0) {
         return "find AcceptEx";
     }
     for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
@@ -254,15 +253,11 @@ static void set_keepalive(struct net_tcp *net, SOCKET socket)
     }
 }
 
-/* Makes the accepted socket a full one: its options come from no listener under Wine, and on
- * Windows only with SO_UPDATE_ACCEPT_CONTEXT. Returns 0 or the system's error. */
-static int prepare_socket(struct net_tcp *net, struct tcp_listener *listener, SOCKET socket)
+int tcp_socket_prepare(struct net_tcp *net, SOCKET socket)
 {
     struct net_system *const system = net->system;
 
-    if (system->setsockopt(system, socket, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, &listener->socket,
-                           sizeof(listener->socket)) != 0 ||
-        net_socket_set_nonblocking(system, socket) != 0) {
+    if (net_socket_set_nonblocking(system, socket) != 0) {
         return WSAGetLastError();
     }
     if (!net_port_add(&net->port, socket)) {
@@ -280,6 +275,17 @@ static int prepare_socket(struct net_tcp *net, struct tcp_listener *listener, SO
     return 0;
 }
 
+/* Makes the accepted socket a full one: its options come from no listener under Wine, and on
+ * Windows only with SO_UPDATE_ACCEPT_CONTEXT. Returns 0 or the system's error. */
+static int adopt_socket(struct net_tcp *net, struct tcp_listener *listener, SOCKET socket)
+{
+    if (net->system->setsockopt(net->system, socket, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
+                                &listener->socket, sizeof(listener->socket)) != 0) {
+        return WSAGetLastError();
+    }
+    return tcp_socket_prepare(net, socket);
+}
+
 struct tcp_conn *tcp_accept_take(struct net_tcp *net)
 {
     if (!tcp_accept_is_waiting(net)) {
@@ -288,7 +294,7 @@ struct tcp_conn *tcp_accept_take(struct net_tcp *net)
     struct tcp_accept *const accept = pop_done(net);
     struct tcp_listener *const listener = &net->listeners[accept->listener_index];
     const struct addr peer = peer_of(listener, accept);
-    const int error = prepare_socket(net, listener, accept->socket);
+    const int error = adopt_socket(net, listener, accept->socket);
     struct tcp_conn *conn = NULL;
 
     if (error != 0 || peer.family == ADDR_FAMILY_NONE) {

@@ -69,7 +69,7 @@ static void list_remove(struct net_tcp *net, struct conn_list *list, struct tcp_
     conn->previous = CONN_NONE;
 }
 
-static void add_note(struct net_tcp *net, struct tcp_conn *conn, uint32_t note)
+void tcp_conn_add_note(struct net_tcp *net, struct tcp_conn *conn, uint32_t note)
 {
     if (conn->notes == 0) {
         list_append(net, &net->noted, conn);
@@ -83,11 +83,6 @@ void tcp_conn_forget_notes(struct net_tcp *net, struct tcp_conn *conn)
         list_remove(net, &net->noted, conn);
         conn->notes = 0;
     }
-}
-
-struct tcp_conn *tcp_conn_first_noted(struct net_tcp *net)
-{
-    return net->noted.first != CONN_NONE ? &net->conns[net->noted.first] : NULL;
 }
 
 void tcp_conn_invalidate(struct tcp_conn *conn)
@@ -109,7 +104,7 @@ static void tell_pool_waiters(struct net_tcp *net)
         struct tcp_conn *const conn = &net->conns[i];
         if (conn->state == CONN_OPEN && conn->wants_room && conn->ring == NET_RING_NONE) {
             conn->wants_room = false;
-            add_note(net, conn, NOTE_SENT);
+            tcp_conn_add_note(net, conn, NOTE_SENT);
         }
     }
 }
@@ -157,8 +152,7 @@ static enum net_close_reason reason_of(int error)
     return net_error_result_linux(error) == RESULT_CLOSED ? NET_CLOSE_RESET : NET_CLOSE_TIMEOUT;
 }
 
-/* The connection has come to its end by itself. */
-static void end_conn(struct net_tcp *net, struct tcp_conn *conn, enum net_close_reason reason)
+void tcp_conn_end(struct net_tcp *net, struct tcp_conn *conn, enum net_close_reason reason)
 {
     if (conn->state == CONN_LINGERING) {
         tcp_conn_release(net, conn);
@@ -169,12 +163,10 @@ static void end_conn(struct net_tcp *net, struct tcp_conn *conn, enum net_close_
     conn->state = CONN_OVER;
     conn->reason = reason;
     release_ring(net, conn);
-    add_note(net, conn, NOTE_CLOSED);
+    tcp_conn_add_note(net, conn, NOTE_CLOSED);
 }
 
-/* Tells the epoll set what the connection waits for. With nothing to wait for it stays in the set,
- * which then still tells errors. */
-static void set_interest(struct net_tcp *net, struct tcp_conn *conn)
+void tcp_conn_set_interest(struct net_tcp *net, struct tcp_conn *conn)
 {
     struct net_system *const system = net->system;
     uint32_t wanted = 0;
@@ -182,7 +174,9 @@ static void set_interest(struct net_tcp *net, struct tcp_conn *conn)
     if (!conn->is_read_ended && !conn->is_paused) {
         wanted |= EPOLLIN;
     }
-    if (conn->is_blocked) {
+    if (conn->is_connecting) {
+        wanted = EPOLLOUT;
+    } else if (conn->is_blocked) {
         wanted |= EPOLLOUT;
     }
     if (conn->is_registered ? conn->interest == wanted : wanted == 0) {
@@ -193,7 +187,7 @@ static void set_interest(struct net_tcp *net, struct tcp_conn *conn)
     const int operation = conn->is_registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
     if (system->epoll_ctl(system, net->waiter.epoll_fd, operation, conn->fd, &event) != 0) {
         /* A connection that cannot be waited for would hang for ever. */
-        end_conn(net, conn, NET_CLOSE_ERROR);
+        tcp_conn_end(net, conn, NET_CLOSE_ERROR);
         return;
     }
     conn->is_registered = true;
@@ -211,7 +205,7 @@ static void stop_waiting(struct net_tcp *net, struct tcp_conn *conn)
 }
 
 struct tcp_conn *tcp_conn_add(struct net_tcp *net, int fd, const struct addr *peer,
-                              uint32_t listener_index)
+                              uint32_t listener_index, bool is_connecting)
 {
     assert(net->first_free != CONN_NONE);
 
@@ -222,6 +216,7 @@ struct tcp_conn *tcp_conn_add(struct net_tcp *net, int fd, const struct addr *pe
         .fd = fd,
         .generation = generation,
         .state = CONN_OPEN,
+        .is_connecting = is_connecting,
         .ring = NET_RING_NONE,
         .listener_index = listener_index,
         .next = CONN_NONE,
@@ -229,7 +224,7 @@ struct tcp_conn *tcp_conn_add(struct net_tcp *net, int fd, const struct addr *pe
         .peer = *peer,
     };
     net->connection_count++;
-    set_interest(net, conn);
+    tcp_conn_set_interest(net, conn);
     if (conn->state == CONN_OVER) {
         tcp_conn_invalidate(conn);
         tcp_conn_release(net, conn);
@@ -242,7 +237,7 @@ struct tcp_conn *tcp_conn_add(struct net_tcp *net, int fd, const struct addr *pe
 static void check_finished(struct net_tcp *net, struct tcp_conn *conn)
 {
     if (conn->is_read_ended && conn->write_side == WRITE_ENDED) {
-        end_conn(net, conn, NET_CLOSE_FINISHED);
+        tcp_conn_end(net, conn, NET_CLOSE_FINISHED);
     }
 }
 
@@ -253,12 +248,12 @@ static void finish_output(struct net_tcp *net, struct tcp_conn *conn)
     release_ring(net, conn);
     if (conn->write_side == WRITE_FINISHING) {
         if (net->system->shutdown(net->system, conn->fd, SHUT_WR) != 0) {
-            end_conn(net, conn, reason_of(errno));
+            tcp_conn_end(net, conn, reason_of(errno));
             return;
         }
         conn->write_side = WRITE_ENDED;
     }
-    set_interest(net, conn);
+    tcp_conn_set_interest(net, conn);
     if (conn->fd >= 0) {
         check_finished(net, conn);
     }
@@ -300,11 +295,11 @@ static void flush(struct net_tcp *net, struct tcp_conn *conn)
         }
         if (error_class != NET_ERROR_NONE && error_class != NET_ERROR_AGAIN &&
             error_class != NET_ERROR_RETRY && error_class != NET_ERROR_RESOURCE) {
-            end_conn(net, conn, reason_of((int)-sent));
+            tcp_conn_end(net, conn, reason_of((int)-sent));
             return;
         }
         conn->is_blocked = true;
-        set_interest(net, conn);
+        tcp_conn_set_interest(net, conn);
         return;
     }
     finish_output(net, conn);
@@ -322,7 +317,7 @@ static void continue_output(struct net_tcp *net, struct tcp_conn *conn)
     const size_t after = conn->ring == NET_RING_NONE ? 0 : net_ring_used(net->rings, conn->ring);
     if (after == 0 || (after < before && conn->wants_room)) {
         conn->wants_room = false;
-        add_note(net, conn, NOTE_SENT);
+        tcp_conn_add_note(net, conn, NOTE_SENT);
     }
 }
 
@@ -349,30 +344,23 @@ static void discard_input(struct net_tcp *net, struct tcp_conn *conn)
         }
         if (count == 0) {
             conn->is_read_ended = true;
-            set_interest(net, conn);
+            tcp_conn_set_interest(net, conn);
             if (conn->state == CONN_LINGERING) {
                 check_finished(net, conn);
             }
         } else if (net_error_class_linux(-count) != NET_ERROR_AGAIN) {
-            end_conn(net, conn, NET_CLOSE_ERROR);
+            tcp_conn_end(net, conn, NET_CLOSE_ERROR);
         }
         return;
     }
 }
 
-static int take_socket_error(struct net_tcp *net, const struct tcp_conn *conn)
-{
-    int error = 0;
-    socklen_t size = sizeof(error);
-
-    if (net->system->getsockopt(net->system, conn->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
-        return errno;
-    }
-    return error;
-}
-
 bool tcp_conn_step(struct net_tcp *net, struct tcp_conn *conn, uint32_t events)
 {
+    if (conn->is_connecting) {
+        tcp_conn_finish_connecting(net, conn);
+        return false;
+    }
     if ((events & EPOLLOUT) != 0 && conn->ring != NET_RING_NONE) {
         continue_output(net, conn);
     }
@@ -387,9 +375,9 @@ bool tcp_conn_step(struct net_tcp *net, struct tcp_conn *conn, uint32_t events)
         discard_input(net, conn);
         return false;
     }
-    const int error = (events & EPOLLERR) != 0 ? take_socket_error(net, conn) : 0;
+    const int error = (events & EPOLLERR) != 0 ? tcp_conn_take_error(net, conn) : 0;
     if (error != 0) {
-        end_conn(net, conn, reason_of(error));
+        tcp_conn_end(net, conn, reason_of(error));
     } else if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
         stop_waiting(net, conn);
     }
@@ -431,6 +419,9 @@ int net_tcp_read(struct net_tcp *net, struct net_conn handle, void *bytes, size_
     if (conn->state == CONN_OVER) {
         return RESULT_CLOSED;
     }
+    if (conn->is_connecting) {
+        return RESULT_AGAIN;
+    }
     if (conn->is_read_ended) {
         return 0;
     }
@@ -441,7 +432,7 @@ int net_tcp_read(struct net_tcp *net, struct net_conn handle, void *bytes, size_
     }
     if (count == 0) {
         conn->is_read_ended = true;
-        set_interest(net, conn);
+        tcp_conn_set_interest(net, conn);
         if (conn->state == CONN_OPEN) {
             check_finished(net, conn);
         }
@@ -451,7 +442,7 @@ int net_tcp_read(struct net_tcp *net, struct net_conn handle, void *bytes, size_
         net_error_class_linux(-count) == NET_ERROR_RETRY) {
         return RESULT_AGAIN;
     }
-    end_conn(net, conn, reason_of((int)-count));
+    tcp_conn_end(net, conn, reason_of((int)-count));
     return RESULT_CLOSED;
 }
 
@@ -480,6 +471,9 @@ int net_tcp_write(struct net_tcp *net, struct net_conn handle, const void *bytes
     }
     if (size > net->output_bytes) {
         return RESULT_INVALID;
+    }
+    if (conn->is_connecting) {
+        return RESULT_AGAIN;
     }
     if (conn->ring == NET_RING_NONE) {
         conn->ring = net_ring_take(net->rings);
@@ -522,6 +516,9 @@ int net_tcp_finish(struct net_tcp *net, struct net_conn handle)
     if (conn == NULL) {
         return RESULT_NOT_FOUND;
     }
+    if (conn->is_connecting) {
+        return conn->state == CONN_OPEN ? RESULT_AGAIN : RESULT_OK;
+    }
     if (conn->state == CONN_OPEN) {
         start_finish(net, conn);
     }
@@ -540,7 +537,8 @@ int net_tcp_close(struct net_tcp *net, struct net_conn handle, enum net_close_mo
     if (mode == NET_CLOSE_ABORT) {
         set_abort(net, conn);
     }
-    if (mode == NET_CLOSE_ABORT || net->linger_ns == 0 || conn->state == CONN_OVER) {
+    if (mode == NET_CLOSE_ABORT || net->linger_ns == 0 || conn->state == CONN_OVER ||
+        conn->is_connecting) {
         tcp_conn_release(net, conn);
         return RESULT_OK;
     }
@@ -552,7 +550,7 @@ int net_tcp_close(struct net_tcp *net, struct net_conn handle, enum net_close_mo
     list_append(net, &net->lingering, conn);
     /* Registered anew, under the new generation, so that events of the old one miss it. */
     stop_waiting(net, conn);
-    set_interest(net, conn);
+    tcp_conn_set_interest(net, conn);
     if (conn->state == CONN_LINGERING) {
         start_finish(net, conn);
     }
@@ -568,7 +566,7 @@ int net_tcp_pause(struct net_tcp *net, struct net_conn handle)
     }
     conn->is_paused = true;
     if (conn->state == CONN_OPEN && conn->is_registered) {
-        set_interest(net, conn);
+        tcp_conn_set_interest(net, conn);
     }
     return RESULT_OK;
 }
@@ -582,7 +580,7 @@ int net_tcp_resume(struct net_tcp *net, struct net_conn handle)
     }
     conn->is_paused = false;
     if (conn->state == CONN_OPEN) {
-        set_interest(net, conn);
+        tcp_conn_set_interest(net, conn);
     }
     return RESULT_OK;
 }

@@ -96,8 +96,8 @@ static bool has_closed(const struct tcp_conn *conn)
 
 void tcp_conn_update_note(struct net_tcp *net, struct tcp_conn *conn)
 {
-    const bool has_note =
-        is_readable(conn) || has_closed(conn) || (conn->state == CONN_OPEN && conn->has_sent);
+    const bool has_note = is_readable(conn) || has_closed(conn) ||
+                          (conn->state == CONN_OPEN && (conn->has_sent || conn->has_connected));
 
     if (has_note && !conn->is_noted) {
         list_append(net, &net->noted, conn);
@@ -228,8 +228,7 @@ static void starve_reading(struct net_tcp *net, struct tcp_conn *conn)
     tcp_conn_update_note(net, conn);
 }
 
-/* Posts the receive of no bytes. Of an idle connection the system so holds no buffer. */
-static void arm(struct net_tcp *net, struct tcp_conn *conn)
+void tcp_conn_arm(struct net_tcp *net, struct tcp_conn *conn)
 {
     WSABUF nothing = {0};
 
@@ -253,7 +252,7 @@ static void arm(struct net_tcp *net, struct tcp_conn *conn)
 static void go_on_after(struct net_tcp *net, struct tcp_conn *conn, int error)
 {
     if (net_error_class_windows(error) == NET_ERROR_AGAIN) {
-        arm(net, conn);
+        tcp_conn_arm(net, conn);
     } else if (tcp_is_shortage(error)) {
         starve_reading(net, conn);
     } else {
@@ -279,7 +278,7 @@ static void discard_input(struct net_tcp *net, struct tcp_conn *conn)
         go_on_after(net, conn, WSAGetLastError());
         return;
     }
-    arm(net, conn);
+    tcp_conn_arm(net, conn);
 }
 
 void tcp_conn_finish_recv(struct net_tcp *net, struct tcp_conn *conn)
@@ -288,6 +287,10 @@ void tcp_conn_finish_recv(struct net_tcp *net, struct tcp_conn *conn)
 
     if (conn->state != CONN_OPEN && conn->state != CONN_LINGERING) {
         tcp_conn_settle(net, conn);
+        return;
+    }
+    if (conn->read_side == READ_CONNECTING) {
+        tcp_conn_finish_connecting(net, conn);
         return;
     }
     assert(conn->read_side == READ_ARMED);
@@ -339,8 +342,8 @@ int net_tcp_read(struct net_tcp *net, struct net_conn handle, void *bytes, size_
     return conn->state == CONN_OPEN ? RESULT_AGAIN : RESULT_CLOSED;
 }
 
-struct tcp_conn *tcp_conn_add(struct net_tcp *net, SOCKET socket, const struct addr *peer,
-                              uint32_t listener_index)
+struct tcp_conn *tcp_conn_take(struct net_tcp *net, SOCKET socket, const struct addr *peer,
+                               uint32_t listener_index)
 {
     assert(net->first_free != CONN_NONE);
 
@@ -360,7 +363,15 @@ struct tcp_conn *tcp_conn_add(struct net_tcp *net, SOCKET socket, const struct a
         .peer = *peer,
     };
     net->connection_count++;
-    arm(net, conn);
+    return conn;
+}
+
+struct tcp_conn *tcp_conn_add(struct net_tcp *net, SOCKET socket, const struct addr *peer,
+                              uint32_t listener_index)
+{
+    struct tcp_conn *const conn = tcp_conn_take(net, socket, peer, listener_index);
+
+    tcp_conn_arm(net, conn);
     return conn;
 }
 
@@ -380,7 +391,7 @@ uint64_t tcp_conns_retry(struct net_tcp *net, uint64_t now_ns)
         }
         conn->is_starved = false;
         if (conn->read_side == READ_STARVED) {
-            arm(net, conn);
+            tcp_conn_arm(net, conn);
         }
         if (conn->state == CONN_OPEN || conn->state == CONN_LINGERING) {
             tcp_conn_retry_send(net, conn);
@@ -418,7 +429,8 @@ void tcp_conn_close(struct net_tcp *net, struct tcp_conn *conn, enum net_close_m
     invalidate(conn);
     if (mode == NET_CLOSE_ABORT) {
         tcp_conn_abort(net, conn);
-    } else if (net->linger_ns == 0 || conn->state == CONN_OVER) {
+    } else if (net->linger_ns == 0 || conn->state == CONN_OVER ||
+               conn->read_side == READ_CONNECTING) {
         begin_end(net, conn, CONN_CLOSING);
     } else {
         start_lingering(net, conn);
@@ -495,7 +507,14 @@ unsigned tcp_conn_tell(struct net_tcp *net, struct net_tcp_event events[], unsig
     /* To the back of the list, for what it has to tell again or this time has no room for. */
     list_remove(net, &net->noted, conn);
     conn->is_noted = false;
-    if (is_readable(conn)) {
+    if (conn->state == CONN_OPEN && conn->has_connected) {
+        conn->has_connected = false;
+        event.type = NET_TCP_CONNECTED;
+        events[count] = event;
+        count++;
+        net->counters.connected++;
+    }
+    if (is_readable(conn) && count < capacity) {
         event.type = NET_TCP_READABLE;
         events[count] = event;
         count++;

@@ -1,117 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include <assert.h>
-#include <stdlib.h>
 
-#include "daemon/net/net_check.h"
-#include "daemon/net/net_fake_parts.h"
-#include "daemon/net/net_ring.h"
+#include "daemon/net/net_tcp_fake.h"
 
-enum conn_state { CONN_FREE, CONN_OPEN, CONN_OVER, CONN_LINGERING };
-enum write_side { WRITE_OPEN, WRITE_FINISHING, WRITE_ENDED };
-
-struct tcp_conn {
-    uint32_t generation;
-    enum conn_state state;
-    enum write_side write_side;
-    bool is_read_ended;
-    bool is_paused;
-    bool wants_room;
-    bool owes_sent; /* SENT is to be told. */
-    enum net_close_reason reason;
-    uint32_t ring;
-    uint32_t listener_index;
-    uint64_t deadline_ns;
-    struct fake_stream *stream; /* NULL when closed. */
-    struct addr peer;
-};
-
-struct net_tcp {
-    struct net_system *system;
-    struct fake_listener listeners[NET_ADDRESSES_MAX];
-    uint32_t listener_count;
-    struct net_ring_pool *rings;
-    uint32_t output_bytes;
-    uint64_t linger_ns;
-    uint32_t max_connections;
-    uint32_t connection_count;
-    uint32_t rotor;
-    bool is_full;
-    _Atomic int is_woken;
-    struct net_tcp_counters counters;
-    struct fake_setting settings[7];
-    struct tcp_conn conns[];
-};
+/* What our end takes of what we connected to before it stops it. */
+#define RECEIVE_BYTES 65536
 
 struct event_sink {
     struct net_tcp_event *events;
     unsigned capacity;
     unsigned count;
 };
-
-static void fill_settings(struct net_tcp *net, const struct net_tcp_options *options)
-{
-    net->settings[0] = (struct fake_setting){"reuse_address", options->reuse_address, 0};
-    net->settings[1] = (struct fake_setting){"no_delay", options->no_delay, 0};
-    net->settings[2] = (struct fake_setting){"keepalive", options->keepalive, 0};
-    net->settings[3] = (struct fake_setting){"keepalive_idle", options->keepalive_idle_s, 7200};
-    net->settings[4] =
-        (struct fake_setting){"keepalive_interval", options->keepalive_interval_s, 75};
-    net->settings[5] = (struct fake_setting){"recv_buffer", options->recv_buffer_bytes, 65536};
-    net->settings[6] = (struct fake_setting){"send_buffer", options->send_buffer_bytes, 65536};
-}
-
-static struct net_tcp *net_create(const struct net_tcp_options *options, struct net_system *system)
-{
-    struct net_tcp *const net =
-        calloc(1, sizeof(*net) + options->max_connections * sizeof(struct tcp_conn));
-
-    if (net == NULL ||
-        net_ring_pool_create(options->output_rings, options->output_bytes, &net->rings) < 0) {
-        free(net);
-        return NULL;
-    }
-    net->system = system;
-    net->output_bytes = options->output_bytes;
-    net->linger_ns = (uint64_t)options->linger_s * UINT64_C(1000000000);
-    net->max_connections = options->max_connections;
-    atomic_init(&net->is_woken, 0);
-    fill_settings(net, options);
-    for (uint32_t i = 0; i < net->max_connections; i++) {
-        net->conns[i] = (struct tcp_conn){.generation = 1, .ring = NET_RING_NONE};
-    }
-    return net;
-}
-
-int net_tcp_open(const struct net_tcp_options *options, struct net_tcp **out,
-                 struct net_failure *failure_out)
-{
-    struct net_system *const system =
-        options->system != NULL ? options->system : net_fake_default();
-    const char *const fault = net_check_tcp(options);
-    uint16_t port = 0;
-
-    if (fault != NULL) {
-        return fake_fail(failure_out, RESULT_INVALID, "check options", NULL, fault);
-    }
-    const int result = fake_choose_port(system, options->addresses, options->address_count, true,
-                                        &port, failure_out);
-    if (result < 0) {
-        return result;
-    }
-    struct net_tcp *const net = net_create(options, system);
-    if (net == NULL) {
-        return fake_fail(failure_out, RESULT_NO_MEMORY, "allocate connections", NULL, "no memory");
-    }
-    net->listener_count = options->address_count;
-    for (uint32_t i = 0; i < net->listener_count; i++) {
-        net->listeners[i].address = options->addresses[i];
-        net->listeners[i].address.port = port;
-        net->listeners[i].backlog = options->backlog;
-        fake_listener_add(system, &net->listeners[i]);
-    }
-    *out = net;
-    return RESULT_OK;
-}
 
 static struct net_conn handle_of(const struct net_tcp *net, const struct tcp_conn *conn)
 {
@@ -152,12 +51,12 @@ static void release_ring(struct net_tcp *net, struct tcp_conn *conn)
 static void close_stream(struct tcp_conn *conn, bool is_reset)
 {
     if (conn->stream != NULL) {
-        fake_stream_close(conn->stream, 1, is_reset);
+        fake_stream_close(conn->stream, conn->side, is_reset);
         conn->stream = NULL;
     }
 }
 
-static void release(struct net_tcp *net, struct tcp_conn *conn, bool is_reset)
+void tcp_fake_release(struct net_tcp *net, struct tcp_conn *conn, bool is_reset)
 {
     close_stream(conn, is_reset);
     conn->state = CONN_FREE;
@@ -168,7 +67,7 @@ static void release(struct net_tcp *net, struct tcp_conn *conn, bool is_reset)
 static void end_conn(struct net_tcp *net, struct tcp_conn *conn, enum net_close_reason reason)
 {
     if (conn->state == CONN_LINGERING) {
-        release(net, conn, false);
+        tcp_fake_release(net, conn, false);
         return;
     }
     close_stream(conn, false);
@@ -183,7 +82,8 @@ static void flush(struct net_tcp *net, struct tcp_conn *conn)
     struct net_ring_piece pieces[2];
 
     while (conn->ring != NET_RING_NONE && net_ring_peek(net->rings, conn->ring, pieces) > 0) {
-        const int taken = fake_stream_send(conn->stream, 1, pieces[0].bytes, pieces[0].size);
+        const int taken =
+            fake_stream_send(conn->stream, conn->side, pieces[0].bytes, pieces[0].size);
         if (taken == RESULT_CLOSED) {
             end_conn(net, conn, NET_CLOSE_RESET);
             return;
@@ -196,7 +96,7 @@ static void flush(struct net_tcp *net, struct tcp_conn *conn)
     }
     release_ring(net, conn);
     if (conn->write_side == WRITE_FINISHING) {
-        fake_stream_finish(conn->stream, 1);
+        fake_stream_finish(conn->stream, conn->side);
         conn->write_side = WRITE_ENDED;
     }
     if (conn->write_side == WRITE_ENDED && conn->is_read_ended) {
@@ -244,7 +144,7 @@ static struct tcp_conn *take_lingering(struct net_tcp *net)
     }
     if (oldest != NULL) {
         net->counters.linger_expired++;
-        release(net, oldest, true);
+        tcp_fake_release(net, oldest, true);
     }
     return oldest;
 }
@@ -264,6 +164,7 @@ static void accept_some(struct net_tcp *net, struct event_sink *sink)
             struct fake_stream *const stream = fake_listener_take(listener);
             *conn = (struct tcp_conn){.generation = conn->generation,
                                       .state = CONN_OPEN,
+                                      .side = 1,
                                       .ring = NET_RING_NONE,
                                       .listener_index = i,
                                       .stream = stream,
@@ -276,6 +177,31 @@ static void accept_some(struct net_tcp *net, struct event_sink *sink)
     }
 }
 
+/* A refusal is known at once; it is told by the next wait, as CONNECTED would be. */
+int net_tcp_connect(struct net_tcp *net, const struct addr *peer, struct net_conn *out)
+{
+    struct tcp_conn *const conn = find_free(net);
+
+    if (peer->family == ADDR_FAMILY_NONE || peer->port == 0) {
+        return RESULT_INVALID;
+    }
+    if (conn == NULL) {
+        return RESULT_FULL;
+    }
+    struct fake_stream *const stream = fake_stream_connect(net->system, peer, RECEIVE_BYTES);
+    *conn = (struct tcp_conn){.generation = conn->generation,
+                              .state = stream != NULL ? CONN_OPEN : CONN_OVER,
+                              .is_connecting = true,
+                              .reason = NET_CLOSE_RESET,
+                              .ring = NET_RING_NONE,
+                              .listener_index = NET_TCP_NO_LISTENER,
+                              .stream = stream,
+                              .peer = *peer};
+    net->connection_count++;
+    *out = handle_of(net, conn);
+    return RESULT_OK;
+}
+
 static void step_lingering(struct net_tcp *net, struct tcp_conn *conn)
 {
     uint8_t scratch[4096];
@@ -283,15 +209,15 @@ static void step_lingering(struct net_tcp *net, struct tcp_conn *conn)
 
     if (net->system->now_ns >= conn->deadline_ns) {
         net->counters.linger_expired++;
-        release(net, conn, true);
+        tcp_fake_release(net, conn, true);
         return;
     }
     while (!conn->is_read_ended && count > 0) {
-        count = fake_stream_receive(conn->stream, 1, scratch, sizeof(scratch));
+        count = fake_stream_receive(conn->stream, conn->side, scratch, sizeof(scratch));
         conn->is_read_ended = count == 0;
     }
     if (count == RESULT_CLOSED) {
-        release(net, conn, false);
+        tcp_fake_release(net, conn, false);
         return;
     }
     flush(net, conn);
@@ -307,6 +233,14 @@ static void count_closed(struct net_tcp *net, enum net_close_reason reason)
 
 static void step_open(struct net_tcp *net, struct tcp_conn *conn, struct event_sink *sink)
 {
+    if (conn->is_connecting) {
+        if (has_room(sink)) {
+            conn->is_connecting = false;
+            net->counters.connected++;
+            tell(net, sink, conn, NET_TCP_CONNECTED, NET_CLOSE_NONE);
+        }
+        return;
+    }
     if (conn->ring != NET_RING_NONE) {
         const size_t before = net_ring_used(net->rings, conn->ring);
         flush(net, conn);
@@ -318,7 +252,7 @@ static void step_open(struct net_tcp *net, struct tcp_conn *conn, struct event_s
         }
     }
     if (conn->state == CONN_OPEN && (conn->is_paused || conn->is_read_ended) &&
-        fake_stream_is_reset(conn->stream, 1)) {
+        fake_stream_is_reset(conn->stream, conn->side)) {
         end_conn(net, conn, NET_CLOSE_RESET);
     }
     if (conn->state != CONN_OPEN) {
@@ -329,7 +263,7 @@ static void step_open(struct net_tcp *net, struct tcp_conn *conn, struct event_s
         tell(net, sink, conn, NET_TCP_SENT, NET_CLOSE_NONE);
     }
     if (!conn->is_paused && !conn->is_read_ended && has_room(sink) &&
-        fake_stream_is_readable(conn->stream, 1)) {
+        fake_stream_is_readable(conn->stream, conn->side)) {
         tell(net, sink, conn, NET_TCP_READABLE, NET_CLOSE_NONE);
     }
 }
@@ -352,7 +286,7 @@ static void step(struct net_tcp *net, struct tcp_conn *conn, struct event_sink *
         tell(net, sink, conn, NET_TCP_CLOSED, conn->reason);
         count_closed(net, conn->reason);
         invalidate(conn);
-        release(net, conn, false);
+        tcp_fake_release(net, conn, false);
     }
 }
 
@@ -393,11 +327,6 @@ int net_tcp_wait(struct net_tcp *net, struct net_tcp_event events[], unsigned ca
     }
 }
 
-void net_tcp_wake(struct net_tcp *net)
-{
-    (void)atomic_exchange_explicit(&net->is_woken, 1, memory_order_acq_rel);
-}
-
 int net_tcp_read(struct net_tcp *net, struct net_conn handle, void *bytes, size_t size)
 {
     struct tcp_conn *const conn = find(net, handle);
@@ -409,10 +338,13 @@ int net_tcp_read(struct net_tcp *net, struct net_conn handle, void *bytes, size_
     if (conn->state == CONN_OVER) {
         return RESULT_CLOSED;
     }
+    if (conn->is_connecting) {
+        return RESULT_AGAIN;
+    }
     if (conn->is_read_ended) {
         return 0;
     }
-    const int count = fake_stream_receive(conn->stream, 1, bytes, size);
+    const int count = fake_stream_receive(conn->stream, conn->side, bytes, size);
     if (count > 0) {
         net->counters.bytes_read += (uint64_t)count;
     } else if (count == 0) {
@@ -439,6 +371,9 @@ int net_tcp_write(struct net_tcp *net, struct net_conn handle, const void *bytes
     }
     if (size > net->output_bytes) {
         return RESULT_INVALID;
+    }
+    if (conn->is_connecting) {
+        return RESULT_AGAIN;
     }
     if (conn->ring == NET_RING_NONE) {
         conn->ring = net_ring_take(net->rings);
@@ -479,6 +414,9 @@ int net_tcp_finish(struct net_tcp *net, struct net_conn handle)
     if (conn == NULL) {
         return RESULT_NOT_FOUND;
     }
+    if (conn->state == CONN_OPEN && conn->is_connecting) {
+        return RESULT_AGAIN;
+    }
     if (conn->state == CONN_OPEN) {
         start_finish(net, conn);
     }
@@ -494,8 +432,9 @@ int net_tcp_close(struct net_tcp *net, struct net_conn handle, enum net_close_mo
     }
     net->counters.closed_by_owner++;
     invalidate(conn);
-    if (mode == NET_CLOSE_ABORT || net->linger_ns == 0 || conn->state == CONN_OVER) {
-        release(net, conn, mode == NET_CLOSE_ABORT);
+    if (mode == NET_CLOSE_ABORT || net->linger_ns == 0 || conn->state == CONN_OVER ||
+        conn->is_connecting) {
+        tcp_fake_release(net, conn, mode == NET_CLOSE_ABORT);
         return RESULT_OK;
     }
     conn->state = CONN_LINGERING;
@@ -535,49 +474,4 @@ int net_tcp_peer(const struct net_tcp *net, struct net_conn handle, struct addr 
     }
     *out = net->conns[handle.index].peer;
     return RESULT_OK;
-}
-
-void net_tcp_stop_accepting(struct net_tcp *net)
-{
-    for (uint32_t i = 0; i < net->listener_count; i++) {
-        if (net->listeners[i].is_open) {
-            fake_listener_remove(net->system, &net->listeners[i]);
-        }
-    }
-}
-
-void net_tcp_shutdown(struct net_tcp *net)
-{
-    if (net == NULL) {
-        return;
-    }
-    net_tcp_stop_accepting(net);
-    for (uint32_t i = 0; i < net->max_connections; i++) {
-        if (net->conns[i].state != CONN_FREE) {
-            release(net, &net->conns[i], true);
-        }
-    }
-    net_ring_pool_destroy(net->rings);
-    free(net);
-}
-
-struct addr net_tcp_address(const struct net_tcp *net, unsigned listener_index)
-{
-    assert(listener_index < net->listener_count);
-    return net->listeners[listener_index].address;
-}
-
-unsigned net_tcp_granted(const struct net_tcp *net, struct net_granted out[], unsigned capacity)
-{
-    return fake_grants(net->settings, 7, net->listener_count, out, capacity);
-}
-
-unsigned net_tcp_connection_count(const struct net_tcp *net)
-{
-    return net->connection_count;
-}
-
-void net_tcp_counters(const struct net_tcp *net, struct net_tcp_counters *out)
-{
-    *out = net->counters;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon/net/net_check.h"
@@ -146,6 +147,12 @@ static int open_listeners(struct net_tcp *net, const struct net_tcp_options *opt
     int fds[NET_ADDRESSES_MAX];
     struct addr bound[NET_ADDRESSES_MAX];
 
+    static_assert(sizeof(table) == sizeof(net->options), "room for all options");
+    memcpy(net->options, table, sizeof(table));
+    net->option_count = plan.option_count;
+    if (plan.address_count == 0) {
+        return RESULT_OK;
+    }
     const int result = net_sockets_open(&plan, fds, bound, &net->grants, failure_out);
     if (result < 0) {
         return result;
@@ -296,7 +303,7 @@ static bool accept_one(struct net_tcp *net, struct tcp_listener *listener, struc
         return false;
     }
     const struct addr peer = net_sockaddr_to(&address);
-    const struct tcp_conn *const conn = tcp_conn_add(net, fd, &peer, index);
+    const struct tcp_conn *const conn = tcp_conn_add(net, fd, &peer, index, false);
     if (conn == NULL) {
         net->counters.accept_errors++;
         back_off_listener(net, listener);
@@ -356,18 +363,26 @@ static void count_closed(struct net_tcp *net, enum net_close_reason reason)
     }
 }
 
+/* The first connection with something to tell, or NULL. */
+static struct tcp_conn *first_noted(struct net_tcp *net)
+{
+    return net->noted.first != CONN_NONE ? &net->conns[net->noted.first] : NULL;
+}
+
 static void tell_notes(struct net_tcp *net, struct event_sink *sink)
 {
     struct tcp_conn *conn = NULL;
 
-    while (has_room(sink) && (conn = tcp_conn_first_noted(net)) != NULL) {
+    while (has_room(sink) && (conn = first_noted(net)) != NULL) {
         if (conn->state == CONN_OVER) {
             tell(net, sink, conn, NET_TCP_CLOSED, conn->reason);
             count_closed(net, conn->reason);
             tcp_conn_invalidate(conn);
             tcp_conn_release(net, conn);
         } else {
-            tell(net, sink, conn, NET_TCP_SENT, NET_CLOSE_NONE);
+            const bool is_new = (conn->notes & NOTE_CONNECTED) != 0;
+            tell(net, sink, conn, is_new ? NET_TCP_CONNECTED : NET_TCP_SENT, NET_CLOSE_NONE);
+            net->counters.connected += is_new;
             tcp_conn_forget_notes(net, conn);
         }
     }

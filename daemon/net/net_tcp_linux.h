@@ -2,8 +2,9 @@
 #ifndef GSRELAY_DAEMON_NET_NET_TCP_LINUX_H
 #define GSRELAY_DAEMON_NET_NET_TCP_LINUX_H
 
-/* net_tcp_linux.h - what net_tcp_linux.c (listeners and waiting) and net_tcp_conn_linux.c
- * (connections) share. Private to these two. Threads and memory: net_tcp.h. */
+/* net_tcp_linux.h - what net_tcp_linux.c (listeners and waiting), net_tcp_connect_linux.c
+ * (connecting) and net_tcp_conn_linux.c (connections) share. Private to these. Threads and memory:
+ * net_tcp.h. */
 
 #include "daemon/net/net_backoff.h"
 #include "daemon/net/net_ring.h"
@@ -30,14 +31,19 @@ enum write_side {
 
 /* What the next wait has to tell of a connection, bits. READABLE is not among them: the
  * level-triggered epoll set remembers it. */
-#define NOTE_SENT   1U
-#define NOTE_CLOSED 2U
+#define NOTE_SENT      1U
+#define NOTE_CLOSED    2U
+#define NOTE_CONNECTED 4U
+
+/* Options that each outgoing connection is given: those a listener hands down. */
+#define TCP_OPTIONS_MAX 7
 
 struct tcp_conn {
     int fd; /* -1 when closed. */
     uint32_t generation;
     enum conn_state state;
     enum write_side write_side;
+    bool is_connecting; /* CONNECTED is still to come: waiting for EPOLLOUT. */
     bool is_read_ended; /* The peer's end was read. */
     bool is_paused;
     bool is_blocked; /* The system's buffer is full: waiting for EPOLLOUT. */
@@ -90,15 +96,18 @@ struct net_tcp {
     struct conn_list lingering; /* All linger equally long, so the first is the earliest. */
     bool has_pool_waiters;      /* A write was refused because the pool was empty. */
     bool is_full;               /* A listener was paused for want of a free entry. */
+    struct net_option options[TCP_OPTIONS_MAX];
+    unsigned option_count;
     struct net_tcp_counters counters;
     struct net_grants grants;
     struct tcp_conn conns[];
 };
 
-/* Takes a free entry for an accepted socket. The caller has checked that there is one. Returns NULL
- * when the epoll set takes no more; the socket is then closed and the entry free. */
+/* Takes a free entry for a socket, accepted or connecting. The caller has checked that there is
+ * one. Returns NULL when the epoll set takes no more; the socket is then closed and the entry free.
+ */
 struct tcp_conn *tcp_conn_add(struct net_tcp *net, int fd, const struct addr *peer,
-                              uint32_t listener_index);
+                              uint32_t listener_index, bool is_connecting);
 
 /* Acts on what the epoll set tells of a connection. Returns true if READABLE is to be told. */
 bool tcp_conn_step(struct net_tcp *net, struct tcp_conn *conn, uint32_t events);
@@ -115,8 +124,23 @@ void tcp_conn_invalidate(struct tcp_conn *conn);
 /* Takes the connection out of the list of notes, if it is there. */
 void tcp_conn_forget_notes(struct net_tcp *net, struct tcp_conn *conn);
 
-/* The first connection with something to tell, or NULL. */
-struct tcp_conn *tcp_conn_first_noted(struct net_tcp *net);
+/* The connection has come to its end by itself. */
+void tcp_conn_end(struct net_tcp *net, struct tcp_conn *conn, enum net_close_reason reason);
+
+/* Tells the epoll set what the connection waits for. With nothing to wait for it stays in the set,
+ * which then still tells errors. */
+void tcp_conn_set_interest(struct net_tcp *net, struct tcp_conn *conn);
+
+/* The next wait has to tell it. */
+void tcp_conn_add_note(struct net_tcp *net, struct tcp_conn *conn, uint32_t note);
+
+/* --- net_tcp_connect_linux.c --- */
+
+/* The epoll set says that a connecting socket has come to a result. */
+void tcp_conn_finish_connecting(struct net_tcp *net, struct tcp_conn *conn);
+
+/* The error that waits at the socket; 0: none. */
+int tcp_conn_take_error(struct net_tcp *net, const struct tcp_conn *conn);
 
 struct net_conn tcp_conn_handle(const struct net_tcp *net, const struct tcp_conn *conn);
 

@@ -182,6 +182,9 @@ int net_tcp_write(struct net_tcp *net, struct net_conn handle, const void *bytes
     if (size > net->output_bytes) {
         return RESULT_INVALID;
     }
+    if (conn->read_side == READ_CONNECTING) {
+        return RESULT_AGAIN;
+    }
     if (conn->ring == NET_RING_NONE) {
         conn->ring = net_ring_take(net->rings);
     }
@@ -222,6 +225,9 @@ int net_tcp_finish(struct net_tcp *net, struct net_conn handle)
 
     if (conn == NULL) {
         return RESULT_NOT_FOUND;
+    }
+    if (conn->state == CONN_OPEN && conn->read_side == READ_CONNECTING) {
+        return RESULT_AGAIN;
     }
     if (conn->state == CONN_OPEN) {
         tcp_conn_start_finish(net, conn);

@@ -72,6 +72,10 @@ static int open_sockets(struct net_tcp *net, const struct net_tcp_options *optio
     };
     SOCKET sockets[NET_ADDRESSES_MAX];
     struct addr bound[NET_ADDRESSES_MAX];
+
+    if (plan.address_count == 0) {
+        return RESULT_OK;
+    }
     const int result = net_sockets_open(&plan, sockets, bound, &net->grants, failure_out);
 
     if (result < 0) {

@@ -3,7 +3,8 @@
 #define GSRELAY_DAEMON_NET_NET_TCP_WINDOWS_H
 
 /* net_tcp_windows.h - what net_tcp_windows.c (opening, waiting, ending), net_tcp_accept_windows.c
- * (listeners) and net_tcp_conn_windows.c (connections) share with each other and their test.
+ * (listeners), net_tcp_connect_windows.c (connecting) and net_tcp_conn_windows.c (connections)
+ * share with each other and their test.
  *
  * Private to these. Threads and memory: net_tcp.h.
  *
@@ -78,10 +79,11 @@ enum conn_state {
 
 /* How the next bytes of an open or lingering connection will be noticed. */
 enum read_side {
-    READ_ARMED,   /* A receive of no bytes is in flight. */
-    READ_READY,   /* It has completed: there is something to read until a read finds nothing. */
-    READ_STARVED, /* The system was short of something; armed again after a delay. */
-    READ_ENDED,   /* The peer's end was read. */
+    READ_CONNECTING, /* A ConnectEx is in flight; CONNECTED is still to come. */
+    READ_ARMED,      /* A receive of no bytes is in flight. */
+    READ_READY,      /* It has completed: there is something to read until a read finds nothing. */
+    READ_STARVED,    /* The system was short of something; armed again after a delay. */
+    READ_ENDED,      /* The peer's end was read. */
 };
 
 enum write_side {
@@ -100,10 +102,11 @@ struct tcp_conn {
     enum write_side write_side;
     enum net_close_reason reason;
     bool is_paused;
-    bool wants_room; /* A write was refused since the last SENT. */
-    bool is_starved; /* Its receive or send is to be tried again after a delay. */
-    bool has_sent;   /* SENT is to be told. */
-    bool is_noted;   /* In the list of those with something to tell. */
+    bool wants_room;    /* A write was refused since the last SENT. */
+    bool is_starved;    /* Its receive or send is to be tried again after a delay. */
+    bool has_connected; /* CONNECTED is to be told. */
+    bool has_sent;      /* SENT is to be told. */
+    bool is_noted;      /* In the list of those with something to tell. */
     uint32_t ring;
     uint32_t listener_index;
     uint32_t next; /* In the free list, the noted or the lingering ones. */
@@ -135,7 +138,8 @@ struct net_tcp {
     uint32_t first_free;
     uint32_t in_flight_count; /* Operations that the system has. */
     struct conn_list noted;
-    struct conn_list lingering; /* All linger equally long, so the first is the earliest. */
+    struct conn_list lingering;   /* All linger equally long, so the first is the earliest. */
+    LPFN_CONNECTEX connect_ex[2]; /* For IPv4 and IPv6; NULL until needed. */
     struct net_backoff starved_backoff;
     uint64_t starved_retry_ns; /* 0, or when starved connections are tried again. */
     struct net_option options[TCP_OPTIONS_COUNT];
@@ -169,11 +173,32 @@ bool tcp_accept_is_waiting(struct net_tcp *net);
 /* Gives the oldest of them an entry. Returns NULL if there is none, or none any more. */
 struct tcp_conn *tcp_accept_take(struct net_tcp *net);
 
+/* Makes a new socket one of ours: non-blocking, in the port, with the options. Returns 0 or the
+ * system's error. */
+int tcp_socket_prepare(struct net_tcp *net, SOCKET socket);
+
+/* Fetches a call that belongs to the socket's provider, which may be another than Windows' own.
+ * Returns 0 or SOCKET_ERROR. */
+int tcp_extension_load(struct net_system *system, SOCKET socket, GUID id, void *call_out,
+                       DWORD size);
+
+/* --- net_tcp_connect_windows.c --- */
+
+/* The ConnectEx of a connection that still is its owner's has completed. */
+void tcp_conn_finish_connecting(struct net_tcp *net, struct tcp_conn *conn);
+
 /* --- net_tcp_conn_windows.c: entries, receiving, ending --- */
 
-/* Takes the free entry for an accepted socket, which is in the port, and arms it. */
+/* Takes the free entry for a socket which is in the port. Nothing is in flight yet. */
+struct tcp_conn *tcp_conn_take(struct net_tcp *net, SOCKET socket, const struct addr *peer,
+                               uint32_t listener_index);
+
+/* The same for an accepted socket, and arms it. */
 struct tcp_conn *tcp_conn_add(struct net_tcp *net, SOCKET socket, const struct addr *peer,
                               uint32_t listener_index);
+
+/* Posts the receive of no bytes. Of an idle connection the system so holds no buffer. */
+void tcp_conn_arm(struct net_tcp *net, struct tcp_conn *conn);
 
 void tcp_conn_finish_recv(struct net_tcp *net, struct tcp_conn *conn);
 

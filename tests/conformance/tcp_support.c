@@ -84,6 +84,24 @@ static void note_accepted(struct world *world, const struct net_tcp_event *event
     world->last_accepted = event->conn;
 }
 
+struct net_conn dial(struct world *world, struct addr to)
+{
+    struct net_conn conn = {0};
+
+    assert_int_equal(net_tcp_connect(world->net, &to, &conn), RESULT_OK);
+    struct model *const model = model_of(world, conn);
+    assert_false(model->is_open);
+    assert_int_not_equal(conn.generation, 0);
+    assert_int_not_equal(conn.generation, model->conn.generation);
+    *model = (struct model){.is_open = true,
+                            .is_connecting = true,
+                            .conn = conn,
+                            .peer = to,
+                            .listener_index = NET_TCP_NO_LISTENER,
+                            .closed_count = model->closed_count};
+    return conn;
+}
+
 static void note_event(struct world *world, const struct net_tcp_event *event)
 {
     struct model *const model = model_of(world, event->conn);
@@ -109,6 +127,13 @@ static void note_event(struct world *world, const struct net_tcp_event *event)
         model->closed_count++;
         world->closed_count++;
         return;
+    case NET_TCP_CONNECTED:
+        assert_int_equal(event->listener_index, NET_TCP_NO_LISTENER);
+        assert_true(model->is_connecting);
+        assert_int_equal(model->readable_count + model->sent_count, 0);
+        model->is_connecting = false;
+        world->connected_count++;
+        break;
     case NET_TCP_ACCEPTED:
         break;
     }

@@ -28,6 +28,7 @@
 /* What the test knows of the connection with a given index. */
 struct model {
     bool is_open;
+    bool is_connecting; /* Since dial(), until CONNECTED. */
     struct net_conn conn;
     struct addr peer;
     uint32_t listener_index;
@@ -42,6 +43,7 @@ struct world {
     unsigned capacity; /* Of each wait. */
     struct model models[WORLD_CONNS_MAX];
     unsigned accepted_count;
+    unsigned connected_count;
     unsigned closed_count;
     struct net_conn last_accepted;
 };
@@ -77,6 +79,9 @@ struct model *model_of(struct world *world, struct net_conn conn);
 /* Connects a peer and pumps until it is accepted. */
 struct peer *join(struct world *world, struct net_conn *conn_out);
 struct peer *join_with(struct world *world, bool small_buffers, struct net_conn *conn_out);
+
+/* Begins to connect, with the handle in the model. */
+struct net_conn dial(struct world *world, struct addr to);
 
 /* Closes the connection, in the model too: any event of it from now on is a failure. */
 void drop(struct world *world, struct net_conn conn, enum net_close_mode mode);

@@ -103,8 +103,6 @@ static void open__options_that_break_the_contract__are_refused(void **state)
     struct net_tcp_options options = tcp_options(&foreign, 1);
     assert_int_equal(net_tcp_open(&options, &net, &failure), RESULT_UNREACHABLE);
     assert_true(addr_equal_ip(&failure.address, &foreign));
-    options = tcp_options(&address, 0);
-    assert_int_equal(net_tcp_open(&options, &net, &failure), RESULT_INVALID);
     options = tcp_options(&address, 1);
     options.max_connections = 0;
     assert_int_equal(net_tcp_open(&options, &net, &failure), RESULT_INVALID);

@@ -232,6 +232,7 @@ void script_init(struct script *script)
         .socket = scripted_socket,
         .bind = scripted_bind,
         .listen = scripted_listen,
+        .connect = net_system_linux()->connect,
         .setsockopt = scripted_setsockopt,
         .getsockopt = net_system_linux()->getsockopt,
         .recvmmsg = scripted_recvmmsg,

@@ -81,6 +81,8 @@ static void serve_event(struct engine *engine, const struct net_tcp_event *event
     case NET_TCP_SENT:
         echo_rest(engine, event->conn);
         break;
+    case NET_TCP_CONNECTED:
+        break;
     case NET_TCP_CLOSED:
         atomic_fetch_add(&engine->server->closed, 1);
         break;
