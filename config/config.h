@@ -92,6 +92,7 @@ struct config_udp {
     uint32_t rebind_moves;      /* In any 10 s. */
     uint64_t recv_buffer_bytes; /* 0: what the system gives. */
     uint64_t send_buffer_bytes; /* 0: what the system gives. */
+    bool segment;               /* Several datagrams to one client as one send. */
     uint32_t dscp;              /* 0: not set. */
     uint32_t ttl;               /* 0: what the system gives. */
 };

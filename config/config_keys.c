@@ -95,6 +95,10 @@ static const struct config_key keys[] = {
     {AT(udp, send_buffer, send_buffer_bytes), .type = CONFIG_TYPE_SIZE, .is_live = RESTART,
      RANGE(4 * KIB, 1 * GIB), .zero_word = "system", .fallback = "4MiB",
      .help = "Send buffer of each UDP socket (SO_SNDBUF); Linux caps it at net.core.wmem_max."},
+    {AT(udp, segment, segment), .type = CONFIG_TYPE_BOOL, .is_live = RESTART, .fallback = "yes",
+     .help =
+         "Hand several datagrams to one client to the system as one send, where it can take it\n"
+         "(UDP_SEGMENT, Linux 4.18). It costs less; on the wire nothing changes."},
     {AT(udp, dscp, dscp), .type = CONFIG_TYPE_COUNT, .is_live = RESTART, RANGE(1, 63),
      .zero_word = "system", .fallback = "system",
      .help = "Service class in the IP header of states (RFC 2474); 46 is expedited forwarding.\n"

@@ -85,6 +85,7 @@ int worker_settings_open_udp(const struct relay_config *config, unsigned index,
         .send_buffer_bytes = to_setting(config->udp.send_buffer_bytes),
         .ttl = to_setting(config->udp.ttl),
         .dscp = to_setting(config->udp.dscp),
+        .segments = config->udp.segment,
     };
 
     for (unsigned i = 0; i < config->server.listen_count; i++) {

@@ -108,6 +108,8 @@ static void log_udp(struct log *log, unsigned worker, const struct net_udp_count
     log_u64(line, "backoffs", net->backoffs);
     log_u64(line, "sent_datagrams", net->sent_datagrams);
     log_u64(line, "sent_bytes", net->sent_bytes);
+    log_u64(line, "sent_segmented", net->sent_segmented);
+    log_u64(line, "segment_refusals", net->segment_refusals);
     log_u64(line, "send_would_block", net->send_would_block);
     log_u64(line, "send_refused", net->send_refused);
     log_u64(line, "send_peer_errors", net->send_peer_errors);

@@ -23,6 +23,7 @@
  * Addresses: every address that comes out is canonical (proto/addr.h): an IPv4-mapped IPv6 address
  *   becomes IPv4 here and nowhere else. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "daemon/net/net_types.h"
@@ -44,7 +45,13 @@ struct net_udp_options {
     /* Each of these may be NET_SETTING_DEFAULT. That the system grants less is not a failure. */
     int32_t recv_buffer_bytes;
     int32_t send_buffer_bytes;
-    int32_t ttl;  /* Hops, 1 to 255 (IPv6: unicast hop limit). */
+    int32_t ttl; /* Hops, 1 to 255 (IPv6: unicast hop limit). */
+    /* Whether datagrams to one peer that follow each other in net_udp_send() and are equally long
+     * (the last may be shorter) may be handed to the system as one send, which is several times
+     * cheaper (udp(7), UDP_SEGMENT). Each is a datagram of its own on the wire. Where the system
+     * cannot, they leave one by one. net_udp_granted() has it as "segment", 1 for each socket that
+     * begins with it. */
+    bool segments;
     int32_t dscp; /* 0 to 63, the six bits above ECN in the IPv4 TOS or IPv6 traffic class byte. */
     struct net_system *system; /* NULL: the real system. Must outlive the net_udp. */
 };
@@ -96,6 +103,9 @@ struct net_udp_counters {
     uint64_t backoffs;            /* Times that a socket was left alone for 1 to 100 ms. */
     uint64_t sent_datagrams;
     uint64_t sent_bytes;
+    uint64_t sent_segmented;   /* Of sent_datagrams: those that shared a send. */
+    uint64_t segment_refusals; /* Sends of several that the system refused and that were repeated
+                                  one by one. */
     uint64_t send_would_block; /* RESULT_AGAIN */
     uint64_t send_refused;     /* RESULT_INVALID by our own check. */
     uint64_t send_peer_errors; /* RESULT_UNREACHABLE, RESULT_DENIED */

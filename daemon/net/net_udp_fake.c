@@ -16,7 +16,7 @@ struct net_udp {
     uint32_t rotor;
     _Atomic int is_woken;
     struct net_udp_counters counters;
-    struct fake_setting settings[4];
+    struct fake_setting settings[5];
     uint8_t buffers[]; /* NET_UDP_BATCH x (max_datagram + 1). */
 };
 
@@ -28,6 +28,7 @@ static void fill_settings(struct net_udp *net, const struct net_udp_options *opt
         (struct fake_setting){"send_buffer", options->send_buffer_bytes, USUAL_BUFFER_BYTES};
     net->settings[2] = (struct fake_setting){"ttl", options->ttl, 64};
     net->settings[3] = (struct fake_setting){"dscp", options->dscp, 0};
+    net->settings[4] = (struct fake_setting){"segment", options->segments, 0};
 }
 
 int net_udp_open(const struct net_udp_options *options, struct net_udp **out,
@@ -209,7 +210,7 @@ struct addr net_udp_address(const struct net_udp *net, unsigned socket_index)
 
 unsigned net_udp_granted(const struct net_udp *net, struct net_granted out[], unsigned capacity)
 {
-    return fake_grants(net->settings, 4, net->socket_count, out, capacity);
+    return fake_grants(net->settings, 5, net->socket_count, out, capacity);
 }
 
 void net_udp_counters(struct net_udp *net, struct net_udp_counters *out)

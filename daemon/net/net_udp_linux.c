@@ -75,11 +75,27 @@ static void prepare_batches(struct net_udp *net)
             .msg_iov = &net->receive.vectors[i],
             .msg_iovlen = 1,
         };
-        net->send.messages[i].msg_hdr = (struct msghdr){
-            .msg_name = &net->send.names[i],
-            .msg_iov = net->send.vectors[i],
-        };
+        net->send.messages[i].msg_hdr = (struct msghdr){.msg_name = &net->send.names[i]};
     }
+}
+
+/* Whether the kernel knows UDP_SEGMENT. It must be asked: one that does not (before 4.18) ignores
+ * the control message and sends all segments as one datagram. Whether the device behind a route can
+ * segment shows when it refuses. */
+static bool find_segments(struct net_udp *net, int fd, uint32_t index, bool is_wanted)
+{
+    struct net_system *const system = net->system;
+    struct net_granted granted = {.name = "segment", .socket_index = index, .asked = is_wanted};
+    int value = 0;
+    socklen_t size = sizeof(value);
+
+    if (is_wanted) {
+        const int status = system->getsockopt(system, fd, IPPROTO_UDP, UDP_SEGMENT, &value, &size);
+        granted.granted = status == 0;
+        granted.os_error = status == 0 ? 0 : errno;
+    }
+    net_grants_add(&net->grants, granted);
+    return granted.granted == 1;
 }
 
 static int open_sockets(struct net_udp *net, const struct net_udp_options *options,
@@ -126,7 +142,10 @@ static int open_sockets(struct net_udp *net, const struct net_udp_options *optio
     }
     net->socket_count = options->address_count;
     for (uint32_t i = 0; i < net->socket_count; i++) {
-        net->sockets[i] = (struct udp_socket){.fd = fds[i], .address = bound[i]};
+        net->sockets[i] =
+            (struct udp_socket){.fd = fds[i],
+                                .has_segments = find_segments(net, fds[i], i, options->segments),
+                                .address = bound[i]};
     }
     return RESULT_OK;
 }

@@ -5,9 +5,15 @@
 /* net_udp_linux.h - what net_udp_linux.c (sockets, waiting, receiving) and net_udp_send_linux.c
  * (sending) share. Private to these two. Threads and memory: net_udp.h. */
 
+#include <netinet/udp.h>
+
 #include "daemon/net/net_backoff.h"
 #include "daemon/net/net_socket_linux.h"
 #include "daemon/net/net_udp.h"
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103 /* Linux 4.18; older headers lack it. */
+#endif
 
 /* Where a socket stands; it is always in exactly one of these. The epoll set is level-triggered, so
  * that an ARMED socket cannot miss a datagram. */
@@ -23,6 +29,7 @@ struct udp_socket {
     bool is_registered; /* In the epoll set. */
     struct net_backoff backoff;
     uint64_t retry_at_ns;
+    bool has_segments; /* Wanted, known to the kernel, and not refused yet. */
     struct addr address;
 };
 
@@ -33,11 +40,26 @@ struct receive_batch {
     union net_sockaddr names[NET_UDP_BATCH];
 };
 
+/* Room for the one control message of a send, the length of its segments. */
+struct segment_control {
+    _Alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(uint16_t))];
+};
+
+/* Datagrams that wait for one sendmmsg(): each belongs to a message, of which it is all or a
+ * segment. */
 struct send_batch {
+    unsigned message_count;
+    unsigned datagram_count;
+    unsigned vector_count;
+    bool is_last_open; /* Another datagram may join the last message. */
     struct mmsghdr messages[NET_UDP_BATCH];
-    struct iovec vectors[NET_UDP_BATCH][3];
     union net_sockaddr names[NET_UDP_BATCH];
-    struct net_outgoing *entries[NET_UDP_BATCH];
+    struct segment_control controls[NET_UDP_BATCH];
+    uint8_t datagrams[NET_UDP_BATCH];    /* By message: how many it has. */
+    size_t segment_sizes[NET_UDP_BATCH]; /* By message: of its first datagram. */
+    size_t message_sizes[NET_UDP_BATCH];
+    struct iovec vectors[NET_UDP_BATCH * 3];
+    struct net_outgoing *entries[NET_UDP_BATCH]; /* By datagram. */
     size_t sizes[NET_UDP_BATCH];
 };
 

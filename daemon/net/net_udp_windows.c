@@ -174,6 +174,9 @@ static int open_sockets(struct net_udp *net, const struct net_udp_options *optio
                                               .state = UDP_DRAINING,
                                               .family = options->addresses[i].family,
                                               .bound = bound[i]};
+        net_grants_add(
+            &net->grants,
+            (struct net_granted){.name = "segment", .socket_index = i, .asked = options->segments});
     }
     return RESULT_OK;
 }

@@ -25,6 +25,7 @@ struct net_udp_options udp_options(const struct addr addresses[], uint32_t count
         .send_buffer_bytes = 1 << 20,
         .ttl = NET_SETTING_DEFAULT,
         .dscp = NET_SETTING_DEFAULT,
+        .segments = true,
     };
 }
 

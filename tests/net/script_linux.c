@@ -2,6 +2,7 @@
 #include "tests/net/script_linux.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 static struct script *script_of(struct net_system *system)
@@ -75,6 +76,16 @@ static int scripted_setsockopt(struct net_system *system, int fd, int level, int
                : net_system_linux()->setsockopt(system, fd, level, name, value, size);
 }
 
+static int scripted_getsockopt(struct net_system *system, int fd, int level, int name, void *value,
+                               socklen_t *size)
+{
+    if (level == IPPROTO_UDP && script_of(system)->lacks_segments) {
+        errno = ENOPROTOOPT;
+        return -1;
+    }
+    return net_system_linux()->getsockopt(system, fd, level, name, value, size);
+}
+
 static int scripted_recvmmsg(struct net_system *system, int fd, struct mmsghdr *messages,
                              unsigned count, int flags)
 {
@@ -91,6 +102,9 @@ static int scripted_sendmmsg(struct net_system *system, int fd, struct mmsghdr *
     const unsigned chunk = script_of(system)->chunk;
     int result = 0;
 
+    for (unsigned i = 0; i < count && script_of(system)->lacks_segments; i++) {
+        assert_null(messages[i].msg_hdr.msg_control);
+    }
     if (is_faulty(system, CALL_SENDMMSG, &result)) {
         return result;
     }
@@ -234,7 +248,7 @@ void script_init(struct script *script)
         .listen = scripted_listen,
         .connect = net_system_linux()->connect,
         .setsockopt = scripted_setsockopt,
-        .getsockopt = net_system_linux()->getsockopt,
+        .getsockopt = scripted_getsockopt,
         .recvmmsg = scripted_recvmmsg,
         .sendmmsg = scripted_sendmmsg,
         .accept4 = scripted_accept4,

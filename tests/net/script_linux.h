@@ -10,6 +10,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,6 +54,7 @@ struct script {
     uint64_t last_timeout_ns;
     int last_timeout_ms;
     uint64_t interrupted_after_ns; /* How far the clock is when a wait is interrupted. */
+    bool lacks_segments; /* A kernel before 4.18: it would send all segments as one datagram. */
 };
 
 void script_init(struct script *script);

@@ -6,94 +6,21 @@
 #include <string.h>
 
 #include "daemon/net/net_udp_linux.h"
+#include "tests/net/udp_batch_linux.h"
 
 /* What loopback cannot produce, on the real backend with a system that misbehaves. */
 
 #define MILLISECOND_NS UINT64_C(1000000)
 
-static struct net_udp_options options_for(struct script *script, const struct addr addresses[],
-                                          uint32_t count)
-{
-    return (struct net_udp_options){
-        .addresses = addresses,
-        .address_count = count,
-        .max_datagram = 100,
-        .recv_buffer_bytes = 1 << 20,
-        .send_buffer_bytes = 1 << 20,
-        .ttl = NET_SETTING_DEFAULT,
-        .dscp = NET_SETTING_DEFAULT,
-        .system = &script->system,
-    };
-}
-
 static struct net_udp *open_scripted(struct script *script)
 {
     const struct addr addresses[] = {addr_ipv4(127, 0, 0, 1, 0), addr_ipv4(127, 0, 0, 2, 0)};
-    const struct net_udp_options options = options_for(script, addresses, 2);
+    const struct net_udp_options options = udp_batch_options(script, addresses, 2);
     struct net_udp *net = NULL;
     struct net_failure failure = {0};
 
     assert_int_equal(net_udp_open(&options, &net, &failure), RESULT_OK);
     return net;
-}
-
-static void close_scripted(struct script *script, struct net_udp *net)
-{
-    net_udp_close(net);
-    assert_int_equal(script->open_sockets, 0);
-}
-
-static struct net_udp_counters counters_of(struct net_udp *net)
-{
-    struct net_udp_counters counters;
-
-    net_udp_counters(net, &counters);
-    return counters;
-}
-
-/* Each datagram is its number; even ones by socket 0 to itself, all if is_one_socket. */
-static void prepare(const struct net_udp *net, uint32_t numbers[], struct net_outgoing batch[],
-                    unsigned count, bool is_one_socket)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        const uint32_t index = is_one_socket ? 0 : i % 2;
-        numbers[i] = i;
-        batch[i] = (struct net_outgoing){.to = net_udp_address(net, index),
-                                         .socket_index = index,
-                                         .result = -99,
-                                         .body = {&numbers[i], 4}};
-    }
-}
-
-/* Receives until `expected` numbers are there, which must be those whose result is OK, in order. */
-static void expect_sent(struct net_udp *net, const struct net_outgoing batch[], unsigned count)
-{
-    struct net_received received[NET_UDP_BATCH];
-    unsigned next = 0;
-
-    for (unsigned round = 0; next < count; round++) {
-        assert_true(round < 1000);
-        while (next < count && batch[next].result != RESULT_OK) {
-            next++;
-        }
-        if (next == count) {
-            break;
-        }
-        assert_true(net_udp_wait(net, MILLISECOND_NS) >= 0);
-        const unsigned got = net_udp_recv(net, received, NET_UDP_BATCH);
-        for (unsigned i = 0; i < got; i++) {
-            uint32_t number = 0;
-            memcpy(&number, received[i].bytes, 4);
-            while (next < count && batch[next].result != RESULT_OK) {
-                next++;
-            }
-            assert_int_equal(number, next);
-            next++;
-        }
-    }
-    assert_true(net_udp_wait(net, 0) >= 0);
-    assert_int_equal(net_udp_recv(net, received, NET_UDP_BATCH), 0);
-    assert_int_equal(net_udp_wait(net, 0), 0);
 }
 
 static void send__short_counts__nothing_is_lost_or_doubled(void **state)
@@ -108,11 +35,11 @@ static void send__short_counts__nothing_is_lost_or_doubled(void **state)
     struct net_udp *const net = open_scripted(&script);
     for (unsigned i = 0; i < sizeof(chunks) / sizeof(chunks[0]); i++) {
         script.chunk = chunks[i];
-        prepare(net, numbers, batch, 129, true);
+        udp_batch_prepare(net, numbers, batch, 129, true);
         assert_int_equal(net_udp_send(net, batch, 129), 129);
-        expect_sent(net, batch, 129);
+        udp_batch_expect(net, batch, 129);
     }
-    close_scripted(&script, net);
+    udp_batch_close(&script, net);
 }
 
 static void send__interrupted__goes_on(void **state)
@@ -126,10 +53,10 @@ static void send__interrupted__goes_on(void **state)
     struct net_udp *const net = open_scripted(&script);
     script.chunk = 10;
     script_fail(&script, CALL_SENDMMSG, 2, 5, EINTR);
-    prepare(net, numbers, batch, 70, true);
+    udp_batch_prepare(net, numbers, batch, 70, true);
     assert_int_equal(net_udp_send(net, batch, 70), 70);
-    expect_sent(net, batch, 70);
-    close_scripted(&script, net);
+    udp_batch_expect(net, batch, 70);
+    udp_batch_close(&script, net);
 }
 
 static void send__interrupted_for_ever_or_taking_none__ends(void **state)
@@ -142,14 +69,14 @@ static void send__interrupted_for_ever_or_taking_none__ends(void **state)
     script_init(&script);
     struct net_udp *const net = open_scripted(&script);
     script_fail(&script, CALL_SENDMMSG, 0, UINT32_MAX, EINTR);
-    prepare(net, numbers, batch, 3, true);
+    udp_batch_prepare(net, numbers, batch, 3, true);
     assert_int_equal(net_udp_send(net, batch, 3), 0);
     assert_int_equal(batch[2].result, RESULT_OS);
     script_fail(&script, CALL_SENDMMSG, 0, UINT32_MAX, 0);
     assert_int_equal(net_udp_send(net, batch, 3), 0);
     assert_int_equal(batch[0].result, RESULT_OS);
-    assert_int_equal(counters_of(net).send_errors, 6);
-    close_scripted(&script, net);
+    assert_int_equal(udp_batch_counters(net).send_errors, 6);
+    udp_batch_close(&script, net);
 }
 
 static void send__error_in_the_middle__belongs_to_one_datagram(void **state)
@@ -181,17 +108,17 @@ static void send__error_in_the_middle__belongs_to_one_datagram(void **state)
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         script.chunk = 20;
         script_fail(&script, CALL_SENDMMSG, 2, 1, cases[i].error);
-        prepare(net, numbers, batch, 65, true);
+        udp_batch_prepare(net, numbers, batch, 65, true);
         assert_int_equal(net_udp_send(net, batch, 65), 64);
         for (unsigned k = 0; k < 65; k++) {
             assert_int_equal(batch[k].result, k == 40 ? cases[i].result : RESULT_OK);
         }
-        expect_sent(net, batch, 65);
+        udp_batch_expect(net, batch, 65);
     }
-    const struct net_udp_counters counters = counters_of(net);
+    const struct net_udp_counters counters = udp_batch_counters(net);
     assert_int_equal(counters.send_peer_errors + counters.send_errors, 14);
     assert_int_equal(counters.send_peer_errors, 7);
-    close_scripted(&script, net);
+    udp_batch_close(&script, net);
 }
 
 static void send__full_buffer__drops_that_sockets_rest_only(void **state)
@@ -205,14 +132,14 @@ static void send__full_buffer__drops_that_sockets_rest_only(void **state)
     struct net_udp *const net = open_scripted(&script);
     script.chunk = 10;
     script_fail(&script, CALL_SENDMMSG, 3, 1, EAGAIN);
-    prepare(net, numbers, batch, 200, false);
+    udp_batch_prepare(net, numbers, batch, 200, false);
     assert_int_equal(net_udp_send(net, batch, 200), 130);
     for (unsigned i = 0; i < 200; i++) {
         const bool is_lost = i % 2 == 0 && i >= 60;
         assert_int_equal(batch[i].result, is_lost ? RESULT_AGAIN : RESULT_OK);
     }
-    assert_int_equal(counters_of(net).send_would_block, 70);
-    assert_int_equal(counters_of(net).sent_datagrams, 130);
+    assert_int_equal(udp_batch_counters(net).send_would_block, 70);
+    assert_int_equal(udp_batch_counters(net).sent_datagrams, 130);
 
     /* And the next call is as good as new. */
     unsigned seen = 0;
@@ -222,10 +149,10 @@ static void send__full_buffer__drops_that_sockets_rest_only(void **state)
         seen += net_udp_recv(net, received, NET_UDP_BATCH);
     }
     script.chunk = 0;
-    prepare(net, numbers, batch, 65, true);
+    udp_batch_prepare(net, numbers, batch, 65, true);
     assert_int_equal(net_udp_send(net, batch, 65), 65);
-    expect_sent(net, batch, 65);
-    close_scripted(&script, net);
+    udp_batch_expect(net, batch, 65);
+    udp_batch_close(&script, net);
 }
 
 static void send__mixed_outcomes__each_is_counted_once(void **state)
@@ -237,19 +164,19 @@ static void send__mixed_outcomes__each_is_counted_once(void **state)
     (void)state;
     script_init(&script);
     struct net_udp *const net = open_scripted(&script);
-    prepare(net, numbers, batch, 50, true);
+    udp_batch_prepare(net, numbers, batch, 50, true);
     batch[3].to.port = 0;
     batch[20].to = addr_ipv4(0, 0, 0, 0, 7);
     script.chunk = 8;
     script_fail(&script, CALL_SENDMMSG, 2, 1, EPERM);
     (void)net_udp_send(net, batch, 50);
-    const struct net_udp_counters counters = counters_of(net);
+    const struct net_udp_counters counters = udp_batch_counters(net);
     assert_int_equal(counters.sent_datagrams + counters.send_would_block + counters.send_refused +
                          counters.send_peer_errors + counters.send_errors,
                      50);
     assert_int_equal(counters.send_refused, 2);
-    expect_sent(net, batch, 50);
-    close_scripted(&script, net);
+    udp_batch_expect(net, batch, 50);
+    udp_batch_close(&script, net);
 }
 
 static void receive__errors_of_dead_peers__are_passed_over(void **state)
@@ -262,14 +189,14 @@ static void receive__errors_of_dead_peers__are_passed_over(void **state)
     (void)state;
     script_init(&script);
     struct net_udp *const net = open_scripted(&script);
-    prepare(net, numbers, batch, 3, true);
+    udp_batch_prepare(net, numbers, batch, 3, true);
     assert_int_equal(net_udp_send(net, batch, 3), 3);
     assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
     script_fail(&script, CALL_RECVMMSG, 0, 20, ECONNREFUSED);
     assert_int_equal(net_udp_recv(net, received, NET_UDP_BATCH), 3);
-    assert_int_equal(counters_of(net).receive_peer_errors, 20);
-    assert_int_equal(counters_of(net).backoffs, 0);
-    close_scripted(&script, net);
+    assert_int_equal(udp_batch_counters(net).receive_peer_errors, 20);
+    assert_int_equal(udp_batch_counters(net).backoffs, 0);
+    udp_batch_close(&script, net);
 }
 
 static void receive__short_of_memory__backs_off_and_hears_again(void **state)
@@ -282,7 +209,7 @@ static void receive__short_of_memory__backs_off_and_hears_again(void **state)
     (void)state;
     script_init(&script);
     struct net_udp *const net = open_scripted(&script);
-    prepare(net, numbers, batch, 3, true);
+    udp_batch_prepare(net, numbers, batch, 3, true);
     assert_int_equal(net_udp_send(net, batch, 3), 3);
     assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
     const uint64_t start_ns = script.now_ns;
@@ -296,14 +223,14 @@ static void receive__short_of_memory__backs_off_and_hears_again(void **state)
     }
     assert_int_equal(waits, 5);
     assert_int_equal(script.now_ns - start_ns, 31 * MILLISECOND_NS);
-    assert_int_equal(counters_of(net).receive_errors, 6);
-    assert_int_equal(counters_of(net).backoffs, 5);
+    assert_int_equal(udp_batch_counters(net).receive_errors, 6);
+    assert_int_equal(udp_batch_counters(net).backoffs, 5);
 
     /* And in the ordinary way from then on. */
-    prepare(net, numbers, batch, 3, true);
+    udp_batch_prepare(net, numbers, batch, 3, true);
     assert_int_equal(net_udp_send(net, batch, 3), 3);
-    expect_sent(net, batch, 3);
-    close_scripted(&script, net);
+    udp_batch_expect(net, batch, 3);
+    udp_batch_close(&script, net);
 }
 
 static void receive__broken_for_good__does_not_spin(void **state)
@@ -316,7 +243,7 @@ static void receive__broken_for_good__does_not_spin(void **state)
     (void)state;
     script_init(&script);
     struct net_udp *const net = open_scripted(&script);
-    prepare(net, numbers, batch, 1, true);
+    udp_batch_prepare(net, numbers, batch, 1, true);
     assert_int_equal(net_udp_send(net, batch, 1), 1);
     assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
     script_fail(&script, CALL_RECVMMSG, 0, UINT32_MAX, EBADF);
@@ -336,7 +263,7 @@ static void receive__broken_for_good__does_not_spin(void **state)
     assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
     assert_int_equal(net_udp_recv(net, received, NET_UDP_BATCH), 1);
     assert_int_equal(received[0].socket_index, 1);
-    close_scripted(&script, net);
+    udp_batch_close(&script, net);
 }
 
 static int oversize_for_ever(struct net_system *system, int fd, struct mmsghdr *messages,
@@ -362,14 +289,14 @@ static void receive__flood_of_oversize__gives_the_turn_back(void **state)
     (void)state;
     script_init(&script);
     struct net_udp *const net = open_scripted(&script);
-    prepare(net, numbers, batch, 1, true);
+    udp_batch_prepare(net, numbers, batch, 1, true);
     assert_int_equal(net_udp_send(net, batch, 1), 1);
     assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
     script.system.recvmmsg = oversize_for_ever;
     assert_int_equal(net_udp_recv(net, received, NET_UDP_BATCH), 0);
-    assert_int_equal(counters_of(net).received_oversize, 1024);
+    assert_int_equal(udp_batch_counters(net).received_oversize, 1024);
     assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
-    close_scripted(&script, net);
+    udp_batch_close(&script, net);
 }
 
 static void receive__one_socket_flooded__the_other_gets_its_turn(void **state)
@@ -383,7 +310,7 @@ static void receive__one_socket_flooded__the_other_gets_its_turn(void **state)
     (void)state;
     script_init(&script);
     struct net_udp *const net = open_scripted(&script);
-    prepare(net, numbers, batch, 200, true);
+    udp_batch_prepare(net, numbers, batch, 200, true);
     batch[200] = (struct net_outgoing){.to = net_udp_address(net, 1), .socket_index = 1};
     assert_int_equal(net_udp_send(net, batch, 201), 201);
     assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
@@ -394,7 +321,7 @@ static void receive__one_socket_flooded__the_other_gets_its_turn(void **state)
         }
     }
     assert_true(is_heard);
-    close_scripted(&script, net);
+    udp_batch_close(&script, net);
 }
 
 static void arm__refused_at_open_and_later__is_tried_again(void **state)
@@ -407,10 +334,10 @@ static void arm__refused_at_open_and_later__is_tried_again(void **state)
     script_init(&script);
     script_fail(&script, CALL_EPOLL_ADD, 1, 6, ENOSPC);
     struct net_udp *const net = open_scripted(&script);
-    assert_true(counters_of(net).arm_failures > 0);
-    prepare(net, numbers, batch, 2, true);
+    assert_true(udp_batch_counters(net).arm_failures > 0);
+    udp_batch_prepare(net, numbers, batch, 2, true);
     assert_int_equal(net_udp_send(net, batch, 2), 2);
-    expect_sent(net, batch, 2);
+    udp_batch_expect(net, batch, 2);
     for (unsigned i = 0; i < 20; i++) {
         struct net_received received[1];
         (void)!net_udp_wait(net, 20 * MILLISECOND_NS);
@@ -419,8 +346,8 @@ static void arm__refused_at_open_and_later__is_tried_again(void **state)
     assert_int_equal(net->sockets[0].state, SOCKET_ARMED);
     assert_int_equal(net->sockets[1].state, SOCKET_ARMED);
     assert_true(net->sockets[0].is_registered && net->sockets[1].is_registered);
-    assert_int_equal(counters_of(net).arm_failures, 6);
-    close_scripted(&script, net);
+    assert_int_equal(udp_batch_counters(net).arm_failures, 6);
+    udp_batch_close(&script, net);
 }
 
 static void arm__refused_once__first_wait_looks_at_the_socket_anyway(void **state)
@@ -434,12 +361,12 @@ static void arm__refused_once__first_wait_looks_at_the_socket_anyway(void **stat
     script_init(&script);
     script_fail(&script, CALL_EPOLL_ADD, 1, 1, ENOSPC);
     struct net_udp *const net = open_scripted(&script);
-    prepare(net, numbers, batch, 1, true);
+    udp_batch_prepare(net, numbers, batch, 1, true);
     assert_int_equal(net_udp_send(net, batch, 1), 1);
     /* Socket 0 is not in the epoll set: only our own knowledge of it can end this wait. */
     assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
     assert_int_equal(net_udp_recv(net, received, NET_UDP_BATCH), 1);
-    close_scripted(&script, net);
+    udp_batch_close(&script, net);
 }
 
 static void counters__kernel_drops__are_those_that_did_not_fit(void **state)
@@ -453,7 +380,7 @@ static void counters__kernel_drops__are_those_that_did_not_fit(void **state)
 
     (void)state;
     script_init(&script);
-    struct net_udp_options options = options_for(&script, &address, 1);
+    struct net_udp_options options = udp_batch_options(&script, &address, 1);
     options.recv_buffer_bytes = 4096;
     assert_int_equal(net_udp_open(&options, &net, &failure), RESULT_OK);
     for (unsigned i = 0; i < 300; i++) {
@@ -464,10 +391,10 @@ static void counters__kernel_drops__are_those_that_did_not_fit(void **state)
     assert_int_equal(net_udp_wait(net, NET_WAIT_FOREVER), NET_UDP_READY);
     while (net_udp_recv(net, received, NET_UDP_BATCH) > 0) {
     }
-    const struct net_udp_counters counters = counters_of(net);
+    const struct net_udp_counters counters = udp_batch_counters(net);
     assert_true(counters.kernel_drops > 0);
     assert_int_equal(counters.kernel_drops + counters.received_datagrams, 300);
-    close_scripted(&script, net);
+    udp_batch_close(&script, net);
 }
 
 int main(void)
