@@ -43,18 +43,29 @@ io_models_run_under_wine() {
         die "wineserver did not stay; is another one at work in $io_models_prefix?"
     build/linux-release/bench/bench_io_models --and-pid "$io_models_server" "$@" -- \
         scripts/wine build/windows-release/bench/io_echo_server.exe </dev/null >"$results.part"
-    [ "$(wc -l <"$results.part")" -eq 48 ] || die "not all eight models were measured in all six cases"
+    [ "$(grep -vc '^#' "$results.part")" -eq "$io_models_lines" ] ||
+        die "not all eight models were measured in all six cases"
     mv "$results.part" "$results"
     io_models_end
     trap - EXIT
 }
 
-# Where and when, for the reader of the page: one sentence.
+# Where, when and how, for the reader of the page.
 io_models_circumstances() {
-    printf 'Measured %s on %s with %s processors (%s), Linux %s, %s; load average of the machine before it began %s.\n' \
+    printf 'Measured %s on %s with %s processors (%s), Linux %s, %s; ' \
         "$(date -u +%Y-%m-%d)" "$(uname -m)" "$(nproc)" \
         "$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)" "$(uname -r | cut -d- -f1)" \
-        "$(wine --version)" "$(cut -d' ' -f1 /proc/loadavg)"
+        "$(wine --version)"
+    awk '{
+        printf "load average of the machine before it began %s.\n", $1
+        if ($1 > 0.5) printf "Other work ran on the machine, so small differences mean nothing.\n"
+    }' "$io_models_out/loadavg"
+}
+
+# The rounds of one run, from the first line of its results.
+io_models_rounds() {
+    sed -n -e 's/^#rounds 1 ms \([0-9]*\)$/One round of \1 ms for each case/p' \
+        -e 's/^#rounds \([0-9]*\) ms \([0-9]*\)$/\1 rounds of \2 ms for each case/p' "$1" | head -n 1
 }
 
 # Puts the text of $1 between two marks of docs/IO-MODELS.md.
@@ -70,16 +81,22 @@ io_models_into_page() {
     cp "$io_models_out/page.md" docs/IO-MODELS.md
 }
 
+io_models_tables() {
+    echo "### $1"
+    echo
+    echo "$2 $(io_models_rounds "$3"), interleaved; a cell is the median of its rounds."
+    echo
+    awk -f tests/bench/io_models/table.awk "$3"
+}
+
 io_models_report() {
     {
-        cat "$io_models_out/circumstances"
+        io_models_circumstances
         echo
-        echo "Under Wine; CPU is that of the server and its wineserver together:"
-        echo
-        awk -f tests/bench/io_models/table.awk "$io_models_out/wine.tsv"
-        echo "Natively on Linux, what Linux has of them:"
-        echo
-        awk -f tests/bench/io_models/table.awk "$io_models_out/linux.tsv"
+        io_models_tables "Under Wine" "CPU is that of the server and its wineserver together." \
+            "$io_models_out/wine.tsv"
+        io_models_tables "Natively on Linux, what Linux has of them" "For comparison." \
+            "$io_models_out/linux.tsv"
     } >"$io_models_out/table.md"
     awk -v caption="Echo servers under Wine on Linux: what Wine costs, not what Windows costs" \
         -f tests/bench/io_models/plot.awk "$io_models_out/wine.tsv" >"$io_models_out/plot.svg"
@@ -93,18 +110,24 @@ bench_io_models() {
         shift
     fi
     [ "${1:-}" != -- ] || shift
+    io_models_lines=48
+    case " $* " in *" --model "*)
+        [ "$io_models_docs" = no ] || die "--docs shows all models: leave out --model"
+        io_models_lines=6
+        ;;
+    esac
     setup_windows
     need_packages util-linux
     say "building"
     build_preset linux-release bench_io_models io_echo_server
     build_preset windows-release io_echo_server
     mkdir -p "$io_models_out"
-    io_models_circumstances >"$io_models_out/circumstances"
+    cat /proc/loadavg >"$io_models_out/loadavg"
     say "measuring under Wine (several minutes; the machine should have nothing else to do)"
     io_models_run_under_wine "$io_models_out/wine.tsv" "$@"
     say "measuring what Linux has of them natively"
     build/linux-release/bench/bench_io_models "$@" -- \
-        build/linux-release/bench/io_echo_server </dev/null >"$io_models_out/linux.tsv" 2>/dev/null
+        build/linux-release/bench/io_echo_server </dev/null >"$io_models_out/linux.tsv"
     io_models_report
     cat "$io_models_out/table.md"
     if [ "$io_models_docs" = yes ]; then

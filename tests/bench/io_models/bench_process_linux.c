@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -55,12 +56,14 @@ static bool read_line(int from, char *line, size_t size)
     return is_read;
 }
 
-struct bench_process *bench_process_start(char *const argv[], char *line, size_t size)
+struct bench_process *bench_process_start(char *const argv[], char *line, size_t size,
+                                          int *exit_code_out)
 {
     int input[2];
     int output[2];
     struct bench_process *const process = calloc(1, sizeof(*process));
 
+    *exit_code_out = -1;
     if (process == NULL || pipe2(input, O_CLOEXEC) != 0 || pipe2(output, O_CLOEXEC) != 0) {
         free(process);
         return NULL;
@@ -72,34 +75,24 @@ struct bench_process *bench_process_start(char *const argv[], char *line, size_t
     (void)close(input[0]);
     (void)close(output[1]);
     process->input = input[1];
-    if (process->pid < 0 || !read_line(output[0], line, size)) {
-        bench_process_stop(process);
+    if (!read_line(output[0], line, size)) {
+        *exit_code_out = bench_process_stop(process);
         return NULL;
     }
     return process;
 }
 
+/* All its threads', those that have ended too, to the nanosecond. */
 uint64_t bench_process_other_cpu_ns(uint32_t pid)
 {
-    char path[64];
-    char text[1024] = "";
-    unsigned long user = 0;
-    unsigned long system = 0;
+    struct timespec used;
+    clockid_t clock = 0;
 
-    (void)snprintf(path, sizeof(path), "/proc/%u/stat", pid);
-    FILE *const file = fopen(path, "re");
-    if (file == NULL) {
+    if (pid == 0 || clock_getcpuclockid((pid_t)pid, &clock) != 0 ||
+        clock_gettime(clock, &used) != 0) {
         return 0;
     }
-    const bool is_read = fgets(text, sizeof(text), file) != NULL;
-    (void)fclose(file);
-    /* The name, in parentheses, may hold anything; behind it stand the fields from the third on. */
-    const char *const fields = is_read ? strrchr(text, ')') : NULL;
-    if (fields == NULL || sscanf(fields, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-                                 &user, &system) != 2) {
-        return 0;
-    }
-    return (user + system) * (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK));
+    return (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec;
 }
 
 uint64_t bench_process_cpu_ns(const struct bench_process *process)
@@ -107,11 +100,43 @@ uint64_t bench_process_cpu_ns(const struct bench_process *process)
     return bench_process_other_cpu_ns((uint32_t)process->pid);
 }
 
-void bench_process_stop(struct bench_process *process)
+/* The number behind `name` in the system's page about the process. */
+static uint64_t status_number(const struct bench_process *process, const char *name)
 {
-    (void)close(process->input);
-    if (process->pid > 0) {
-        (void)waitpid(process->pid, NULL, 0);
+    char path[64];
+    char line[256];
+    uint64_t number = 0;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/status", process->pid);
+    FILE *const file = fopen(path, "re");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, name, strlen(name)) == 0) {
+            number = strtoull(line + strlen(name), NULL, 10);
+        }
     }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return number;
+}
+
+uint64_t bench_process_memory_bytes(const struct bench_process *process)
+{
+    return status_number(process, "RssAnon:") * 1024;
+}
+
+unsigned bench_process_threads(const struct bench_process *process)
+{
+    return (unsigned)status_number(process, "Threads:");
+}
+
+int bench_process_stop(struct bench_process *process)
+{
+    int status = 0;
+    const pid_t pid = process->pid;
+
+    (void)close(process->input);
     free(process);
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status)
+                                                                           : -1;
 }

@@ -3,6 +3,9 @@
 
 #include <windows.h>
 
+#include <psapi.h>
+#include <tlhelp32.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -73,7 +76,8 @@ static bool read_line(HANDLE from, char *line, size_t size)
     return used > 0;
 }
 
-struct bench_process *bench_process_start(char *const argv[], char *line, size_t size)
+struct bench_process *bench_process_start(char *const argv[], char *line, size_t size,
+                                          int *exit_code_out)
 {
     STARTUPINFOW startup = {.cb = sizeof(startup), .dwFlags = STARTF_USESTDHANDLES};
     PROCESS_INFORMATION started = {0};
@@ -81,6 +85,7 @@ struct bench_process *bench_process_start(char *const argv[], char *line, size_t
     HANDLE output = NULL;
     struct bench_process *const process = calloc(1, sizeof(*process));
 
+    *exit_code_out = -1;
     if (process == NULL || !make_command(argv, command) ||
         !make_pipe(&startup.hStdInput, &process->input, &process->input) ||
         !make_pipe(&output, &startup.hStdOutput, &output)) {
@@ -100,7 +105,7 @@ struct bench_process *bench_process_start(char *const argv[], char *line, size_t
     const bool is_ready = is_started && read_line(output, line, size);
     (void)CloseHandle(output);
     if (!is_ready) {
-        bench_process_stop(process);
+        *exit_code_out = bench_process_stop(process);
         return NULL;
     }
     return process;
@@ -128,12 +133,44 @@ uint64_t bench_process_other_cpu_ns(uint32_t pid)
     return 0;
 }
 
-void bench_process_stop(struct bench_process *process)
+uint64_t bench_process_memory_bytes(const struct bench_process *process)
 {
+    PROCESS_MEMORY_COUNTERS counters = {.cb = sizeof(counters)};
+
+    return K32GetProcessMemoryInfo(process->process, &counters, sizeof(counters))
+               ? counters.PagefileUsage
+               : 0;
+}
+
+unsigned bench_process_threads(const struct bench_process *process)
+{
+    const DWORD pid = GetProcessId(process->process);
+    const HANDLE snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
+    THREADENTRY32 thread = {.dwSize = sizeof(thread)};
+    unsigned count = 0;
+
+    if (snapshot == INVALID_HANDLE_VALUE) {
+        return 0;
+    }
+    for (BOOL is_one = Thread32First(snapshot, &thread); is_one;
+         is_one = Thread32Next(snapshot, &thread)) {
+        count += thread.th32OwnerProcessID == pid;
+    }
+    (void)CloseHandle(snapshot);
+    return count;
+}
+
+int bench_process_stop(struct bench_process *process)
+{
+    DWORD code = 0;
+    bool has_code = false;
+
     (void)CloseHandle(process->input);
     if (process->process != NULL) {
         (void)WaitForSingleObject(process->process, INFINITE);
+        has_code = GetExitCodeProcess(process->process, &code);
         (void)CloseHandle(process->process);
     }
     free(process);
+    return has_code ? (int)code : -1;
 }

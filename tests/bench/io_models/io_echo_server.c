@@ -4,16 +4,21 @@
  *
  * usage: io_echo_server MODEL
  *
- * Writes "ready tcp=127.0.0.1:PORT udp=127.0.0.1:PORT" and serves until its standard input ends. */
+ * Writes "ready tcp=127.0.0.1:PORT udp=127.0.0.1:PORT" and serves until its standard input ends.
+ * Exit code 2: this system has no such model. */
 
 #include "daemon/os/os.h"
 #include "tests/bench/io_models/io_model.h"
 
 #include <stdio.h>
 
-static int explain(void)
+static int explain(const char *name)
 {
-    (void)fprintf(stderr, "usage: io_echo_server MODEL\nmodels:");
+    if (name == NULL) {
+        (void)fprintf(stderr, "usage: io_echo_server MODEL\nmodels:");
+    } else {
+        (void)fprintf(stderr, "io_echo_server: no model %s here; there are:", name);
+    }
     for (unsigned i = 0; io_models[i] != NULL; i++) {
         (void)fprintf(stderr, " %s", io_models[i]->name);
     }
@@ -28,7 +33,7 @@ int program_main(int argc, char **argv)
     char ignored[64];
 
     if (model == NULL) {
-        return explain();
+        return explain(argc == 2 ? argv[1] : NULL);
     }
     if (model->start(&server) != 0) {
         (void)fprintf(stderr, "io_echo_server: %s could not start\n", model->name);

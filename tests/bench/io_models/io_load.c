@@ -10,6 +10,7 @@
 #define POLL_MS   20
 #define RESEND_NS UINT64_C(200000000)
 #define SCAN_NS   UINT64_C(50000000)
+#define SILENT_NS UINT64_C(20000000000)
 #define NS_PER_S  1e9
 
 /* Times are counted in bins: 32 for each doubling, from a microsecond on. */
@@ -18,7 +19,9 @@
 #define BINS            (BINS_PER_OCTAVE * OCTAVES)
 
 struct client {
-    uint64_t sent_ns;
+    uint64_t asked_ns; /* First sent. */
+    uint64_t sent_ns;  /* Last sent. */
+    uint32_t number;   /* Of the request, so that a late echo of an earlier one is known. */
     int received;
 };
 
@@ -29,7 +32,9 @@ struct io_load {
     WSAPOLLFD *polled; /* polled[i] is of clients[i]. */
     uint64_t bins[BINS];
     uint64_t echoes;
-    uint64_t lost;
+    uint64_t resent;
+    unsigned silent; /* Clients that have their echo and do not ask again. */
+    bool is_falling_silent;
 };
 
 static unsigned bin_of(uint64_t duration_ns)
@@ -60,15 +65,25 @@ static double percentile_us(const struct io_load *load, double share)
     return 0;
 }
 
-static bool ask(struct io_load *load, unsigned index, uint64_t now_ns)
+static bool send_request(struct io_load *load, unsigned index, uint64_t now_ns)
 {
-    static const char bytes[IO_LOAD_BYTES] = {0};
     struct client *const client = &load->clients[index];
+    char bytes[IO_LOAD_BYTES] = {0};
 
+    memcpy(bytes, &client->number, sizeof(client->number));
     client->sent_ns = now_ns;
-    client->received = 0;
     const int sent = send(load->polled[index].fd, bytes, sizeof(bytes), 0);
     return sent == (int)sizeof(bytes) || load->is_udp;
+}
+
+static bool ask(struct io_load *load, unsigned index, uint64_t now_ns)
+{
+    struct client *const client = &load->clients[index];
+
+    client->asked_ns = now_ns;
+    client->number++;
+    client->received = 0;
+    return send_request(load, index, now_ns);
 }
 
 /* Something is there. False if the connection is gone. */
@@ -81,13 +96,20 @@ static bool take(struct io_load *load, unsigned index)
     if (count <= 0) {
         return load->is_udp || (count < 0 && WSAGetLastError() == WSAEWOULDBLOCK);
     }
+    if (load->is_udp && memcmp(bytes, &client->number, sizeof(client->number)) != 0) {
+        return true; /* Of a request that was sent twice. */
+    }
     client->received += count;
     if (client->received < IO_LOAD_BYTES) {
         return true;
     }
     const uint64_t now_ns = os_clock_ns();
-    load->bins[bin_of(now_ns - client->sent_ns)]++;
+    load->bins[bin_of(now_ns - client->asked_ns)]++;
     load->echoes++;
+    if (load->is_falling_silent) {
+        load->silent++;
+        return true;
+    }
     return ask(load, index, now_ns);
 }
 
@@ -95,10 +117,23 @@ static void ask_again(struct io_load *load, uint64_t now_ns)
 {
     for (unsigned i = 0; i < load->count; i++) {
         if (now_ns - load->clients[i].sent_ns > RESEND_NS) {
-            load->lost++;
-            (void)ask(load, i, now_ns);
+            load->resent++;
+            (void)send_request(load, i, now_ns);
         }
     }
+}
+
+/* Waits for a moment and serves whoever has something. */
+static bool take_all(struct io_load *load)
+{
+    const int found = WSAPoll(load->polled, load->count, POLL_MS);
+
+    for (unsigned i = 0; i < load->count && found > 0; i++) {
+        if (load->polled[i].revents != 0 && !take(load, i)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool connect_client(struct io_load *load, unsigned index, uint16_t port)
@@ -154,13 +189,10 @@ int io_load_run(struct io_load *load, uint64_t duration_ns, struct io_load_resul
 
     memset(load->bins, 0, sizeof(load->bins));
     load->echoes = 0;
-    load->lost = 0;
+    load->resent = 0;
     while (now_ns - begin_ns < duration_ns) {
-        const int found = WSAPoll(load->polled, load->count, POLL_MS);
-        for (unsigned i = 0; i < load->count && found > 0; i++) {
-            if (load->polled[i].revents != 0 && !take(load, i)) {
-                return -1;
-            }
+        if (!take_all(load)) {
+            return -1;
         }
         now_ns = os_clock_ns();
         if (load->is_udp && now_ns > scan_ns) {
@@ -170,11 +202,24 @@ int io_load_run(struct io_load *load, uint64_t duration_ns, struct io_load_resul
     }
     *out = (struct io_load_result){
         .echoes = load->echoes,
-        .lost = load->lost,
+        .resent = load->resent,
         .rate_s = (double)load->echoes * NS_PER_S / (double)(now_ns - begin_ns),
         .p50_us = percentile_us(load, 0.50),
         .p99_us = percentile_us(load, 0.99),
     };
+    return 0;
+}
+
+int io_load_fall_silent(struct io_load *load)
+{
+    const uint64_t begin_ns = os_clock_ns();
+
+    load->is_falling_silent = true;
+    while (load->silent < load->count) {
+        if (!take_all(load) || os_clock_ns() - begin_ns > SILENT_NS) {
+            return -1;
+        }
+    }
     return 0;
 }
 
