@@ -7,21 +7,14 @@
 
 static_assert(RING_SIZE <= UINT8_MAX, "places and counts are bytes");
 
-void ring_clear(struct ring *ring)
-{
-    ring->count = 0;
-    ring->fresh = 0;
-    for (unsigned place = 0; place < RING_SIZE; place++) {
-        ring->order[place] = (uint8_t)place;
-        ring->entries[place] = (struct ring_entry){.cell = UINT32_MAX};
-    }
-}
-
 unsigned ring_append(struct ring *ring)
 {
     assert(ring->count < RING_SIZE);
     if (ring->fresh < RING_SIZE) {
         ring->fresh++;
+    }
+    if (ring->count == ring->known) {
+        ring->order[ring->count] = ring->known++;
     }
     return ring->order[ring->count++];
 }

@@ -14,7 +14,8 @@
  * waits only for members held back by their downlink budget gives way first, then the oldest of
  * the sender that has most of them here (McKenney 1990, "Stochastic Fairness Queueing", drops from
  * the longest queue for the same reason).
- * Threads: those of the core. Memory: in the room's row; ring_clear() makes zeroed memory good. */
+ * Threads: those of the core. Memory: in the room's row. Zeroed memory is an empty ring, and places
+ * that were never needed are never touched. */
 
 #define RING_SIZE  128
 #define RING_EARLY 64 /* With as many new ones the room is flushed early. */
@@ -30,11 +31,10 @@ struct ring_entry {
 struct ring {
     uint8_t count;            /* Places in use. */
     uint8_t fresh;            /* Records since the last flush of the room, at most RING_SIZE. */
-    uint8_t order[RING_SIZE]; /* All places: those in use, oldest first, then the free ones. */
+    uint8_t known;            /* Places that were ever in use, the first ones. */
+    uint8_t order[RING_SIZE]; /* Those: the ones in use, oldest first, then the free ones. */
     struct ring_entry entries[RING_SIZE];
 };
-
-void ring_clear(struct ring *ring);
 
 /* A free place, behind all others. There is one. */
 unsigned ring_append(struct ring *ring);

@@ -26,7 +26,7 @@ uint32_t room_open(struct core *core, const struct command *command, uint64_t no
     assert(room->state == ROOM_FREE);
     tag = room->tag + 1;
     memset(room, 0, sizeof(*room));
-    ring_clear(outbox_ring(core, index));
+    outbox_ring(core, index)->fresh = 0;
     room->state = ROOM_OPEN;
     room->tag = tag == 0 ? 1 : tag;
     room->members_max = command->members_max;

@@ -51,18 +51,17 @@ struct stream *slot_streams(struct core *core, uint32_t index)
 unsigned slot_stream_place(struct core *core, uint32_t index, uint64_t now_ns)
 {
     const struct slot *slot = &core->slots[index];
-    const struct stream *streams = slot_streams(core, index);
+    struct stream *streams = slot_streams(core, index);
     unsigned found = STREAM_PLACE_NONE;
     uint64_t longest_ns = STREAM_QUIET_NS;
 
     for (unsigned place = 0; place < core->limits.streams_per_member; place++) {
-        const uint64_t quiet_ns = now_ns - streams[place].arrived_ns;
-
         if (slot->stream_ids[place] == 0) {
+            streams[place] = (struct stream){.cell = CELL_NONE};
             return place;
         }
-        if (streams[place].cell == CELL_NONE && quiet_ns >= longest_ns) {
-            longest_ns = quiet_ns;
+        if (streams[place].cell == CELL_NONE && now_ns - streams[place].arrived_ns >= longest_ns) {
+            longest_ns = now_ns - streams[place].arrived_ns;
             found = place;
         }
     }
@@ -91,7 +90,6 @@ uint32_t slot_take(struct core *core, const struct slot_secret *secret, struct s
 {
     const uint32_t index = pool_take(&core->slot_pool);
     struct slot *slot = NULL;
-    struct stream *streams = NULL;
 
     assert(secret->tag != 0);
     if (index == POOL_NONE) {
@@ -100,10 +98,6 @@ uint32_t slot_take(struct core *core, const struct slot_secret *secret, struct s
     slot = &core->slots[index];
     assert(slot->state == SLOT_FREE);
     memset(slot, 0, sizeof(*slot));
-    streams = slot_streams(core, index);
-    for (unsigned place = 0; place < core->limits.streams_per_member; place++) {
-        streams[place] = (struct stream){.cell = CELL_NONE};
-    }
     slot->tag = secret->tag;
     slot->session = session;
     memcpy(slot->key_up, secret->key_up, sizeof(slot->key_up));

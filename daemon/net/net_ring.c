@@ -16,6 +16,7 @@ struct net_ring_pool {
     uint32_t ring_count;
     uint32_t ring_bytes;
     uint32_t first_free;
+    uint32_t fresh; /* Rings from here on were never used: their memory is untouched. */
     uint8_t *bytes; /* ring_count x ring_bytes, behind rings[] in the same block. */
     struct ring rings[];
 };
@@ -27,18 +28,15 @@ int net_ring_pool_create(uint32_t ring_count, uint32_t ring_bytes, struct net_ri
     const uint64_t heads =
         sizeof(struct net_ring_pool) + (uint64_t)ring_count * sizeof(struct ring);
     const uint64_t total = heads + (uint64_t)ring_count * ring_bytes;
-    struct net_ring_pool *pool = total <= SIZE_MAX ? malloc((size_t)total) : NULL;
+    struct net_ring_pool *pool = total <= SIZE_MAX ? calloc(1, (size_t)total) : NULL;
 
     if (pool == NULL) {
         return RESULT_NO_MEMORY;
     }
     pool->ring_count = ring_count;
     pool->ring_bytes = ring_bytes;
-    pool->first_free = 0;
+    pool->first_free = NET_RING_NONE;
     pool->bytes = (uint8_t *)pool + heads;
-    for (uint32_t i = 0; i < ring_count; i++) {
-        pool->rings[i] = (struct ring){.next_free = i + 1 < ring_count ? i + 1 : NET_RING_NONE};
-    }
     *out = pool;
     return RESULT_OK;
 }
@@ -57,13 +55,17 @@ static const struct ring *find_taken(const struct net_ring_pool *pool, uint32_t 
 
 uint32_t net_ring_take(struct net_ring_pool *pool)
 {
-    const uint32_t ring = pool->first_free;
+    uint32_t ring = pool->first_free;
 
     if (ring != NET_RING_NONE) {
-        assert(!pool->rings[ring].is_taken);
         pool->first_free = pool->rings[ring].next_free;
-        pool->rings[ring] = (struct ring){.next_free = NET_RING_NONE, .is_taken = 1};
+    } else if (pool->fresh < pool->ring_count) {
+        ring = pool->fresh++;
+    } else {
+        return NET_RING_NONE;
     }
+    assert(!pool->rings[ring].is_taken);
+    pool->rings[ring] = (struct ring){.next_free = NET_RING_NONE, .is_taken = 1};
     return ring;
 }
 

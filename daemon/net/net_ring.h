@@ -5,8 +5,9 @@
 /* net_ring.h - a pool of byte rings of one size, for output that the system has not taken yet.
  *
  * A connection holds a ring only while bytes of it wait. Private to the backends.
- * Threads: the owner's. Memory: one block from net_ring_pool_create(); bytes of a ring stay where
- * they are until net_ring_consume() has passed them, so that the system may read them meanwhile. */
+ * Threads: the owner's. Memory: one block from net_ring_pool_create(), whose pages are touched
+ * when a ring is used, and not before; bytes of a ring stay where they are until net_ring_consume()
+ * has passed them, so that the system may read them meanwhile. */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -179,7 +179,7 @@ bool tcp_accept_is_waiting(struct net_tcp *net)
     if (net->first_done == NULL) {
         return false;
     }
-    const bool is_full = net->first_free == CONN_NONE;
+    const bool is_full = !tcp_conn_is_left(net);
     net->counters.accept_pauses += is_full && !net->is_full;
     net->is_full = is_full;
     return !is_full;

@@ -100,7 +100,7 @@ static void tell_pool_waiters(struct net_tcp *net)
         return;
     }
     net->has_pool_waiters = false;
-    for (uint32_t i = 0; i < net->max_connections; i++) {
+    for (uint32_t i = 0; i < net->fresh; i++) {
         struct tcp_conn *const conn = &net->conns[i];
         if (conn->state == CONN_OPEN && conn->wants_room && conn->ring == NET_RING_NONE) {
             conn->wants_room = false;
@@ -207,11 +207,10 @@ static void stop_waiting(struct net_tcp *net, struct tcp_conn *conn)
 struct tcp_conn *tcp_conn_add(struct net_tcp *net, int fd, const struct addr *peer,
                               uint32_t listener_index, bool is_connecting)
 {
-    assert(net->first_free != CONN_NONE);
+    assert(tcp_conn_is_left(net));
 
-    struct tcp_conn *const conn = &net->conns[net->first_free];
+    struct tcp_conn *const conn = tcp_conn_take_free(net);
     const uint32_t generation = conn->generation;
-    net->first_free = conn->next;
     *conn = (struct tcp_conn){
         .fd = fd,
         .generation = generation,
@@ -223,7 +222,6 @@ struct tcp_conn *tcp_conn_add(struct net_tcp *net, int fd, const struct addr *pe
         .previous = CONN_NONE,
         .peer = *peer,
     };
-    net->connection_count++;
     tcp_conn_set_interest(net, conn);
     if (conn->state == CONN_OVER) {
         tcp_conn_invalidate(conn);

@@ -345,11 +345,10 @@ int net_tcp_read(struct net_tcp *net, struct net_conn handle, void *bytes, size_
 struct tcp_conn *tcp_conn_take(struct net_tcp *net, SOCKET socket, const struct addr *peer,
                                uint32_t listener_index)
 {
-    assert(net->first_free != CONN_NONE);
+    assert(tcp_conn_is_left(net));
 
-    struct tcp_conn *const conn = &net->conns[net->first_free];
+    struct tcp_conn *const conn = tcp_conn_take_free(net);
     const uint32_t generation = conn->generation;
-    net->first_free = conn->next;
     *conn = (struct tcp_conn){
         .recv.kind = OP_RECV,
         .send.kind = OP_SEND,
@@ -362,7 +361,6 @@ struct tcp_conn *tcp_conn_take(struct net_tcp *net, SOCKET socket, const struct 
         .previous = CONN_NONE,
         .peer = *peer,
     };
-    net->connection_count++;
     return conn;
 }
 
@@ -384,7 +382,7 @@ uint64_t tcp_conns_retry(struct net_tcp *net, uint64_t now_ns)
         return net->starved_retry_ns;
     }
     net->starved_retry_ns = 0;
-    for (uint32_t i = 0; i < net->max_connections; i++) {
+    for (uint32_t i = 0; i < net->fresh; i++) {
         struct tcp_conn *const conn = &net->conns[i];
         if (!conn->is_starved) {
             continue;

@@ -42,7 +42,7 @@ int net_tcp_connect(struct net_tcp *net, const struct addr *peer, struct net_con
     if (peer->family == ADDR_FAMILY_NONE || peer->port == 0) {
         return RESULT_INVALID;
     }
-    if (net->first_free == CONN_NONE) {
+    if (!tcp_conn_is_left(net)) {
         return RESULT_FULL;
     }
     LPFN_CONNECTEX *const call = &net->connect_ex[peer->family == ADDR_FAMILY_IPV6];

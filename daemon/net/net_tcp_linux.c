@@ -101,7 +101,7 @@ static void pause_listeners(struct net_tcp *net)
 /* Arms what may listen again: after a back-off, or because there is room in the table. */
 static void revive_listeners(struct net_tcp *net)
 {
-    const bool has_entry = net->first_free != CONN_NONE || net->lingering.first != CONN_NONE;
+    const bool has_entry = tcp_conn_is_left(net) || net->lingering.first != CONN_NONE;
 
     net->is_full = net->is_full && !has_entry;
     for (uint32_t i = 0; i < net->listener_count; i++) {
@@ -211,11 +211,7 @@ static struct net_tcp *allocate(const struct net_tcp_options *options)
     net->max_connections = options->max_connections;
     net->noted = (struct conn_list){CONN_NONE, CONN_NONE};
     net->lingering = (struct conn_list){CONN_NONE, CONN_NONE};
-    for (uint32_t i = 0; i < net->max_connections; i++) {
-        const bool is_last = i + 1 == net->max_connections;
-        net->conns[i] =
-            (struct tcp_conn){.fd = -1, .generation = 1, .next = is_last ? CONN_NONE : i + 1};
-    }
+    net->first_free = CONN_NONE;
     return net;
 }
 
@@ -258,7 +254,7 @@ void net_tcp_shutdown(struct net_tcp *net)
     if (net == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < net->max_connections; i++) {
+    for (uint32_t i = 0; i < net->fresh; i++) {
         struct tcp_conn *const conn = &net->conns[i];
         if (conn->state == CONN_OPEN || conn->state == CONN_OVER) {
             (void)net_tcp_close(net, tcp_conn_handle(net, conn), NET_CLOSE_ABORT);
@@ -319,7 +315,7 @@ static bool accept_one(struct net_tcp *net, struct tcp_listener *listener, struc
  * first, or whoever ends slowly on purpose would keep all others out. */
 static void make_room(struct net_tcp *net)
 {
-    if (net->first_free == CONN_NONE && net->lingering.first != CONN_NONE) {
+    if (!tcp_conn_is_left(net) && net->lingering.first != CONN_NONE) {
         tcp_conn_end_lingering(net, net->conns[net->lingering.first].deadline_ns);
     }
 }
@@ -328,7 +324,7 @@ static void accept_some(struct net_tcp *net, struct tcp_listener *listener, stru
 {
     make_room(net);
     for (unsigned i = 0; i < ACCEPTS_MAX && has_room(sink); i++) {
-        if (net->first_free == CONN_NONE) {
+        if (!tcp_conn_is_left(net)) {
             /* With somebody who lingers there can be room for the next one, if there is one. */
             if (net->lingering.first == CONN_NONE) {
                 pause_listeners(net);

@@ -16,7 +16,7 @@ static void tell_pool_waiters(struct net_tcp *net)
         return;
     }
     net->has_pool_waiters = false;
-    for (uint32_t i = 0; i < net->max_connections; i++) {
+    for (uint32_t i = 0; i < net->fresh; i++) {
         struct tcp_conn *const conn = &net->conns[i];
         if (conn->state == CONN_OPEN && conn->wants_room && conn->ring == NET_RING_NONE) {
             conn->wants_room = false;

@@ -48,15 +48,7 @@ static void set_up(struct net_tcp *net, const struct net_tcp_options *options)
     net->noted = (struct conn_list){CONN_NONE, CONN_NONE};
     net->lingering = (struct conn_list){CONN_NONE, CONN_NONE};
     net->max_connections = options->max_connections;
-    for (uint32_t i = 0; i < options->max_connections; i++) {
-        net->conns[i] = (struct tcp_conn){
-            .socket = INVALID_SOCKET,
-            .generation = 1,
-            .ring = NET_RING_NONE,
-            .next = i + 1 < options->max_connections ? i + 1 : CONN_NONE,
-            .previous = CONN_NONE,
-        };
-    }
+    net->first_free = CONN_NONE;
 }
 
 static int open_sockets(struct net_tcp *net, const struct net_tcp_options *options,
@@ -227,7 +219,7 @@ void net_tcp_shutdown(struct net_tcp *net)
         return;
     }
     net_tcp_stop_accepting(net);
-    for (uint32_t i = 0; i < net->max_connections; i++) {
+    for (uint32_t i = 0; i < net->fresh; i++) {
         struct tcp_conn *const conn = &net->conns[i];
         if (conn->state != CONN_FREE && conn->state != CONN_CLOSING) {
             tcp_conn_abort(net, conn);
@@ -274,8 +266,7 @@ static uint64_t run_timers(struct net_tcp *net, uint64_t timeout_ns)
  * when a completion has been reaped. */
 static void make_room(struct net_tcp *net)
 {
-    if (net->first_done != NULL && net->first_free == CONN_NONE &&
-        net->lingering.first != CONN_NONE) {
+    if (net->first_done != NULL && !tcp_conn_is_left(net) && net->lingering.first != CONN_NONE) {
         (void)tcp_conns_end_lingering(net, net->conns[net->lingering.first].deadline_ns);
     }
 }

@@ -135,7 +135,8 @@ struct net_tcp {
     uint64_t linger_ns;
     uint32_t max_connections;
     uint32_t connection_count;
-    uint32_t first_free;
+    uint32_t first_free;      /* Of the entries that were used before. */
+    uint32_t fresh;           /* Entries from here on were never used: their pages are untouched. */
     uint32_t in_flight_count; /* Operations that the system has. */
     struct conn_list noted;
     struct conn_list lingering;   /* All linger equally long, so the first is the earliest. */
@@ -150,6 +151,27 @@ struct net_tcp {
     struct net_grants grants;
     struct tcp_conn conns[];
 };
+
+static inline bool tcp_conn_is_left(const struct net_tcp *net)
+{
+    return net->connection_count < net->max_connections;
+}
+
+/* Takes a free entry out of the table, which has one; all of it but its generation is to be set. */
+static inline struct tcp_conn *tcp_conn_take_free(struct net_tcp *net)
+{
+    struct tcp_conn *conn = NULL;
+
+    if (net->first_free != CONN_NONE) {
+        conn = &net->conns[net->first_free];
+        net->first_free = conn->next;
+    } else {
+        conn = &net->conns[net->fresh++];
+        conn->generation = 1;
+    }
+    net->connection_count++;
+    return conn;
+}
 
 /* --- net_tcp_windows.c --- */
 

@@ -382,7 +382,9 @@ enum exit_code life_run(const struct options *options, const struct life_host *h
     static struct life life; /* Large. */
     enum exit_code code;
 
-    memset(&life, 0, sizeof(life));
+    if (life.options != NULL) {
+        memset(&life, 0, sizeof(life)); /* Only where one process has several lives: in tests. */
+    }
     life.options = options;
     life.host = *host;
     if (open_life(&life) != 0) {

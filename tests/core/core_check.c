@@ -83,8 +83,11 @@ static const char *check_stream(struct core *core, uint32_t index, unsigned plac
     HOLDS(member_set_is_empty(&beyond));
     HOLDS(!member_set_has(&stream->waiting, slot->member));
     HOLDS(is_active == !member_set_is_empty(&stream->waiting));
+    if (slot->stream_ids[place] == 0) {
+        HOLDS(!is_active && !stream->is_retained);
+        return NULL; /* Its cell is set with its first use. */
+    }
     HOLDS((stream->cell != CELL_NONE) == (is_active || stream->is_retained));
-    HOLDS(slot->stream_ids[place] != 0 || stream->cell == CELL_NONE);
     found->cells += stream->cell != CELL_NONE;
     return NULL;
 }
@@ -139,13 +142,13 @@ static const char *check_ring(struct core *core, uint32_t index, struct found *f
     const struct ring *ring = outbox_ring(core, index);
     bool is_seen[RING_SIZE] = {false};
 
-    HOLDS(ring->count <= RING_SIZE && ring->fresh <= RING_SIZE);
-    for (unsigned at = 0; at < RING_SIZE; at++) {
+    HOLDS(ring->count <= ring->known && ring->known <= RING_SIZE && ring->fresh <= RING_SIZE);
+    for (unsigned at = 0; at < ring->known; at++) {
         const unsigned place = ring->order[at];
         const struct ring_entry *entry = &ring->entries[place];
         struct member_set beyond = entry->waiting;
 
-        HOLDS(place < RING_SIZE && !is_seen[place]);
+        HOLDS(place < ring->known && !is_seen[place]);
         is_seen[place] = true;
         member_set_remove_all(&beyond, &room->bound);
         HOLDS(member_set_is_empty(&beyond));

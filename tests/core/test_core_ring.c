@@ -19,7 +19,7 @@ static void ring__removed_from_the_middle__keeps_the_order(void **state)
     static struct ring ring;
     (void)state;
 
-    ring_clear(&ring);
+    ring = (struct ring){0};
     for (uint16_t number = 0; number < RING_SIZE; number++) {
         put(&ring, number, 1);
     }
@@ -44,7 +44,7 @@ static void victim__one_talks_most__loses_its_own_oldest(void **state)
     static struct ring ring;
     (void)state;
 
-    ring_clear(&ring);
+    ring = (struct ring){0};
     for (unsigned number = 0; number < 3; number++) {
         put(&ring, 0x107, 1);
     }
@@ -61,13 +61,13 @@ static void victim__as_many_of_each__is_of_who_adds(void **state)
     static struct ring ring;
     (void)state;
 
-    ring_clear(&ring);
+    ring = (struct ring){0};
     for (unsigned number = 0; number < RING_SIZE; number++) {
         put(&ring, (uint16_t)(0x100 + number % 2), 1);
     }
     assert_int_equal(ring_victim(&ring, 0x101, &nobody), 1);
     assert_int_equal(ring_victim(&ring, 0x100, &nobody), 0);
-    ring_clear(&ring);
+    ring = (struct ring){0};
     for (unsigned number = 0; number < RING_SIZE; number++) {
         put(&ring, (uint16_t)(0x100 + number), 1);
     }
@@ -80,7 +80,7 @@ static void victim__waits_for_held_members_only__comes_first(void **state)
     struct member_set held = {{0}};
     (void)state;
 
-    ring_clear(&ring);
+    ring = (struct ring){0};
     member_set_add(&held, 9);
     for (unsigned number = 0; number < RING_SIZE; number++) {
         put(&ring, 0x101, number == 70 ? 9 : 1);

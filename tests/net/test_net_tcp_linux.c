@@ -485,8 +485,11 @@ static void handle__generation_wraps__skips_the_one_that_means_none(void **state
 
     (void)state;
     bench_open(&bench);
-    bench.net->conns[0].generation = UINT32_MAX;
     int fd = join(&bench);
+    assert_int_equal(net_tcp_close(bench.net, bench.conn, NET_CLOSE_ABORT), RESULT_OK);
+    (void)close(fd);
+    bench.net->conns[0].generation = UINT32_MAX;
+    fd = join(&bench);
     assert_int_equal(bench.conn.generation, UINT32_MAX);
     assert_int_equal(net_tcp_close(bench.net, bench.conn, NET_CLOSE_ABORT), RESULT_OK);
     (void)close(fd);

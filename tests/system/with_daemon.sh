@@ -5,8 +5,8 @@
 # usage: with_daemon.sh WORK_DIR DAEMON [DAEMON_ARGUMENT...] -- CLIENT [CLIENT_ARGUMENT...]
 #
 # A program whose name ends in .exe is run by scripts/wine, unless this is Windows. In the client's arguments
-# @CONTROL@, @CONTROL_PORT@ and @UDP_PORT@ stand for what the relay's ready line says. WORK_DIR then holds
-# ready.txt, relay.log and client.txt. Fails when the client fails, when the relay does not become ready, or
+# @CONTROL@, @CONTROL_PORT@ and @UDP_PORT@ stand for what the relay's ready line says, @PID@ for its process.
+# WORK_DIR then holds ready.txt, relay.log and client.txt. Fails when the client fails, when the relay does not become ready, or
 # when it does not stop with exit code 0.
 set -u
 
@@ -71,7 +71,7 @@ udp=$(field udp | cut -d, -f1)
 
 count=$#
 while [ "$count" -gt 0 ]; do
-    argument=$(printf '%s' "$1" | sed "s/@CONTROL@/$control/; s/@CONTROL_PORT@/${control##*:}/; s/@UDP_PORT@/${udp##*:}/")
+    argument=$(printf '%s' "$1" | sed "s/@CONTROL@/$control/; s/@CONTROL_PORT@/${control##*:}/; s/@UDP_PORT@/${udp##*:}/; s/@PID@/$pid/")
     shift
     set -- "$@" "$argument"
     count=$((count - 1))
