@@ -130,6 +130,8 @@ struct config_room {
     uint64_t empty_ttl_ns;     /* 0: a room goes with its last member. */
     uint64_t max_age_ns;       /* 0: no limit. */
     uint64_t retained_bytes;   /* All retained states of one room together. */
+    uint64_t blob_bytes;       /* 0: rooms have no blob. */
+    uint64_t blob_pool_bytes;  /* "auto" is already worked out. */
     uint32_t code_length;
 };
 

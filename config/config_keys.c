@@ -228,6 +228,14 @@ static const struct config_key keys[] = {
     {AT(room, retained_bytes, retained_bytes), .type = CONFIG_TYPE_BYTES, .is_live = RESTART,
      RANGE(1 * KIB, 16 * MIB), .zero_word = "off", .fallback = "256KiB",
      .help = "What a room may keep of the states that are retained for late joiners."},
+    {AT(room, blob_bytes, blob_bytes), .type = CONFIG_TYPE_SIZE, .is_live = RESTART,
+     RANGE(1 * KIB, 64 * KIB), .zero_word = "off", .fallback = "off",
+     .help = "What the host of a room may leave with the relay for the next host, such as the\n"
+             "game as it was saved last. off: nothing."},
+    {AT(room, blob_pool, blob_pool_bytes), .type = CONFIG_TYPE_SIZE, .is_live = RESTART,
+     RANGE(128 * KIB, 64 * GIB), .zero_word = "auto", .fallback = "auto",
+     .help = "Memory for that, of all rooms; each takes twice room.blob_bytes once its host has\n"
+             "left something. auto: enough for limits.max_rooms."},
     {AT(room, code_length, code_length), .type = CONFIG_TYPE_COUNT, .is_live = LIVE, RANGE(4, 12),
      .fallback = "6", .help = "Letters in the code of a room. Short ones are easier to guess."},
 

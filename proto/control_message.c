@@ -250,6 +250,30 @@ static void walk_host_changed(struct walk *walk, struct control_message *message
     walk_u32(walk, &message->host_changed.host_epoch);
 }
 
+static void walk_blob(struct walk *walk, struct control_blob *blob, size_t size_max)
+{
+    walk_u32(walk, &blob->version);
+    walk_u32(walk, &blob->total);
+    walk_u32(walk, &blob->offset);
+    if (walk->reader != NULL) {
+        blob->bytes = wire_get_varying16(walk->reader, size_max);
+    } else {
+        assert(blob->bytes.size <= size_max);
+        wire_put_varying16(walk->writer, blob->bytes.at, blob->bytes.size);
+    }
+}
+
+static void walk_blob_put(struct walk *walk, struct control_message *message)
+{
+    walk_host_epoch(walk, message);
+    walk_blob(walk, &message->blob, CONTROL_FRAME_SIZE_MAX);
+}
+
+static void walk_blob_part(struct walk *walk, struct control_message *message)
+{
+    walk_blob(walk, &message->blob, BLOB_PART_SIZE_MAX);
+}
+
 static void walk_reason(struct walk *walk, struct control_message *message)
 {
     walk_u16(walk, &message->reason);
@@ -279,6 +303,7 @@ static const struct type_row rows[] = {
     {CONTROL_PING, "PING", walk_token},
     {CONTROL_BYE, "BYE", walk_nothing},
     {CONTROL_SUBSCRIBE, "SUBSCRIBE", walk_groups},
+    {CONTROL_BLOB_PUT, "BLOB_PUT", walk_blob_put},
     {CONTROL_WELCOME, "WELCOME", walk_welcome},
     {CONTROL_MEMBERSHIP, "MEMBERSHIP", walk_membership},
     {CONTROL_OK, "OK", walk_nothing},
@@ -293,6 +318,7 @@ static const struct type_row rows[] = {
     {CONTROL_REMOVED, "REMOVED", walk_reason},
     {CONTROL_DRAINING, "DRAINING", walk_deadline},
     {CONTROL_ENDED, "BYE", walk_reason},
+    {CONTROL_BLOB_PART, "BLOB_PART", walk_blob_part},
 };
 
 static const struct type_row *find_row(unsigned type)

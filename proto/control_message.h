@@ -34,6 +34,7 @@ enum control_type {
     CONTROL_PING = 0x0A,
     CONTROL_BYE = 0x0B,
     CONTROL_SUBSCRIBE = 0x0C,
+    CONTROL_BLOB_PUT = 0x0E,
 
     CONTROL_WELCOME = 0x81,
     CONTROL_MEMBERSHIP = 0x82,
@@ -49,7 +50,8 @@ enum control_type {
     CONTROL_NOTICE = 0xC6,
     CONTROL_REMOVED = 0xC7,
     CONTROL_DRAINING = 0xC8,
-    CONTROL_ENDED = 0xC9 /* The event BYE. */
+    CONTROL_ENDED = 0xC9, /* The event BYE. */
+    CONTROL_BLOB_PART = 0xCB
 };
 
 #define CONTROL_HEAD_SIZE 5
@@ -57,6 +59,7 @@ enum control_type {
 /* The largest message that this version writes (a MEMBERSHIP), before encryption. */
 #define CONTROL_MESSAGE_SIZE_MAX 1377
 
+#define FEATURE_BLOBS       0x01 /* WELCOME: the relay keeps blobs of rooms. */
 #define CREATE_LOCKED       0x01
 #define CREATE_HERITABLE    0x02
 #define WELCOME_RESUMED     0x01
@@ -132,11 +135,20 @@ struct control_host_changed {
     uint32_t host_epoch;
 };
 
+/* A piece of a room's blob: BLOB_PUT up, BLOB_PART down. */
+struct control_blob {
+    uint32_t version;    /* The host's own number of this blob; all its pieces have it. */
+    uint32_t total;      /* Bytes of the whole blob; 0: there is none. */
+    uint32_t offset;     /* Of `bytes` in it. */
+    struct wire_bytes bytes;
+};
+
 /* type says which member of the union holds; LEAVE, ROOM_STATE, BYE and OK have none. */
 struct control_message {
     uint8_t type;        /* enum control_type; kept as a byte, because it comes from the wire. */
     uint32_t request;    /* Not 0 in requests and their answers, 0 in events. */
-    uint32_t host_epoch; /* What is for the host: KICK, LOCK, HAND_OVER, SET_METADATA. */
+    uint32_t host_epoch; /* What is for the host: KICK, LOCK, HAND_OVER, SET_METADATA,
+                            BLOB_PUT. */
     union {
         uint32_t features;                        /* START */
         struct control_create create;             /* CREATE */
@@ -151,6 +163,7 @@ struct control_message {
         struct control_error error;               /* ERROR, NOTICE */
         struct control_left left;                 /* LEFT */
         struct control_host_changed host_changed; /* HOST_CHANGED */
+        struct control_blob blob;                 /* BLOB_PUT, BLOB_PART */
         uint16_t reason;                          /* REMOVED, ENDED */
         uint32_t deadline_ms;                     /* DRAINING; or CONTROL_NO_DEADLINE */
     };

@@ -24,6 +24,8 @@
 /* Rooms. */
 #define ROOM_MEMBERS_MAX       256
 #define ROOM_METADATA_SIZE_MAX 512
+#define BLOB_SIZE_MAX          65536
+#define BLOB_PART_SIZE_MAX     1024        /* What one BLOB_PART carries. */
 #define ROOM_TICK_DEFAULT      0xFFFFFFFFu /* CREATE: "the relay's default". */
 
 /* The control channel. Sizes of frames are those that the length field says. */

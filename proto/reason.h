@@ -84,6 +84,9 @@
     X(NO_SUCH_SESSION, 136, "no_such_session", "no session to resume")                             \
     X(JOIN_RATE, 137, "join_rate", "too many wrong join codes from this address")                  \
     X(STALE_EPOCH, 138, "stale_epoch", "the room has had another host since")                      \
+    X(BLOB_SIZE, 139, "blob_size", "larger than room.blob_bytes allows")                           \
+    X(BLOB_ORDER, 140, "blob_order", "not the next piece of an upload of this host")               \
+    X(BLOB_POOL, 141, "blob_pool", "room.blob_pool has no place for one more room")                \
     X(LEFT, 160, "left", "left on its own")                                                        \
     X(KICKED, 161, "kicked", "removed by the host")                                                \
     X(CONTROL_LOST, 162, "control_lost", "no control connection within control.resume_grace")      \

@@ -104,8 +104,8 @@ void control_send(struct control *control, uint32_t index, const struct control_
 }
 
 /* A connection waits while its session has as many requests under way as it may, while its place in
- * a room is about to change (what follows may depend on it), and for a moment when a worker's queue
- * was full or its rate of requests used up. */
+ * a room or its upload is about to change (what follows may depend on it), and for a moment when a
+ * worker's queue was full or its rate of requests used up. */
 static bool must_pause(const struct control *control, const struct connection *connection)
 {
     if (connection->state == CONNECTION_FINISHING || connection->pause_end_ns != 0) {
@@ -116,6 +116,7 @@ static bool must_pause(const struct control *control, const struct connection *c
     }
     const struct session *session = &control->sessions.sessions[connection->session];
     return session->request_count >= CONTROL_REQUESTS_MAX ||
+           session->blob_question != BLOB_QUESTION_NONE ||
            session->membership.state == MEMBERSHIP_JOINING ||
            session->membership.state == MEMBERSHIP_LEAVING;
 }
@@ -333,7 +334,8 @@ void control_sent(struct control *control, uint32_t index, size_t pending, uint6
         return;
     }
     set_pending(control, index, pending);
-    if (connection->output_size > 0 || connection->state == CONNECTION_FINISHING) {
+    if (connection->output_size > 0 || connection->blob_serial != 0 ||
+        connection->state == CONNECTION_FINISHING) {
         control_connection_mark(control, index);
     }
 }
@@ -347,6 +349,7 @@ bool control_output(struct control *control, struct control_output *out)
     }
     struct connection *connection = &control->connections[index];
     control_connection_unmark(control, index);
+    blob_verb_feed(control, index);
     connection->is_pause_told = connection->is_paused;
     *out = (struct control_output){.connection = index, .is_paused = connection->is_paused};
     if (connection->state == CONNECTION_FINISHING && connection->is_aborted) {
@@ -372,8 +375,8 @@ void control_output_done(struct control *control, const struct control_output *o
     if (is_taken && output->size > 0) {
         connection_output_taken(connection, &control->pools);
     }
-    if (connection->state == CONNECTION_FINISHING && connection->output_size == 0 &&
-        connection->system_pending == 0) {
+    if (connection->output_size == 0 && connection->system_pending == 0 &&
+        (connection->state == CONNECTION_FINISHING || connection->blob_serial != 0)) {
         control_connection_mark(control, output->connection);
     }
 }

@@ -349,6 +349,69 @@ static struct refusal run_set_metadata(struct request *request)
     return refusal;
 }
 
+/* Asks the worker whether the session is host; the session waits for the answer. */
+static struct refusal ask_about_blob(struct request *request, enum blob_question question)
+{
+    struct command *command = NULL;
+    struct refusal refusal = reserve_slot_command(request, COMMAND_BLOB_PUT, &command);
+
+    if (command != NULL) {
+        command->host_epoch = request->message->host_epoch;
+        push_slot_command(request, command);
+        request->session->blob_question = question;
+    }
+    return refusal;
+}
+
+static struct refusal begin_blob(struct request *request)
+{
+    const struct control_limits *limits = &request->control->limits;
+    const struct control_blob *piece = &request->message->blob;
+
+    if (piece->total > limits->blob_bytes || limits->blob_bytes == 0) {
+        return (struct refusal){.reason = REASON_BLOB_SIZE, .limit = limits->blob_bytes};
+    }
+    request->session->blob_asked = (struct blob_upload){
+        .session = session_name(&request->control->sessions, request->session_index),
+        .host_epoch = request->message->host_epoch,
+        .version = piece->version,
+        .total = piece->total};
+    return ask_about_blob(request, BLOB_QUESTION_BEGIN);
+}
+
+static struct refusal run_blob_put(struct request *request)
+{
+    struct control *control = request->control;
+    const struct membership *membership = &request->session->membership;
+    const struct control_blob *piece = &request->message->blob;
+    struct control_message answer = {.type = CONTROL_OK, .request = request->message->request};
+
+    if (membership->state != MEMBERSHIP_MEMBER) {
+        return refuse(REASON_NOT_IN_ROOM);
+    }
+    if (piece->offset == 0 && piece->bytes.size == 0) {
+        return begin_blob(request);
+    }
+    const uint32_t room =
+        room_table_find_ref(&control->rooms, membership->worker, membership->room);
+    const uint32_t place = room == ROOM_NONE ? BLOB_NONE : control->rooms.entries[room].blob;
+    if (!blob_is_next(&control->blobs, place,
+                      session_name(&control->sessions, request->session_index),
+                      request->message->host_epoch, piece)) {
+        return refuse(REASON_BLOB_ORDER);
+    }
+    if (piece->offset + piece->bytes.size == piece->total) {
+        struct refusal refusal = ask_about_blob(request, BLOB_QUESTION_COMMIT);
+        if (refusal.reason == REASON_NONE) {
+            blob_add(&control->blobs, place, piece);
+        }
+        return refusal;
+    }
+    blob_add(&control->blobs, place, piece);
+    control_send(control, request->connection, &answer);
+    return allowed;
+}
+
 static struct refusal run_subscribe(struct request *request)
 {
     struct command *command = NULL;
@@ -388,6 +451,7 @@ static struct refusal (*const verbs[])(struct request *) = {
     [CONTROL_PING] = run_ping,
     [CONTROL_BYE] = run_bye,
     [CONTROL_SUBSCRIBE] = run_subscribe,
+    [CONTROL_BLOB_PUT] = run_blob_put,
 };
 
 /* What else a client over its rate has sent waits until it may ask again, so that a flood of
@@ -413,7 +477,8 @@ static struct refusal run_verb(struct request *request, enum reason decoded)
     if (decoded != REASON_NONE) {
         return refuse(decoded);
     }
-    assert(request->message->type < sizeof(verbs) / sizeof(verbs[0]));
+    assert(request->message->type < sizeof(verbs) / sizeof(verbs[0]) &&
+           verbs[request->message->type] != NULL);
     return verbs[request->message->type](request);
 }
 

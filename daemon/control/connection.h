@@ -75,6 +75,9 @@ struct connection {
     uint64_t idle_timeout_ns; /* As its client was told: a new limit is for those who come. */
     uint64_t pause_end_ns;    /* 0: not paused for a time. */
     uint64_t stall_end_ns;    /* OPEN: when system_pending must have been 0; 0: it is. */
+    uint64_t blob_serial;     /* OPEN: the blob that is on its way to it; 0: none. */
+    uint32_t blob_place;      /* Where it is, */
+    uint32_t blob_offset;     /* and how much of it has been put into the output. */
     bool is_paused;           /* No input is wanted. */
     bool is_pause_told;       /* What the owner of the socket was last told. */
     bool is_dirty;            /* It is in the list of connections with something for the socket. */

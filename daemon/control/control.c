@@ -18,7 +18,7 @@ static bool limits_fit(const struct control_limits *limits)
            limits->frame_max_bytes >= CONTROL_MESSAGE_SIZE_MAX + NOISE_TAG_SIZE &&
            limits->frame_max_bytes <= CONTROL_FRAME_SIZE_MAX &&
            limits->out_buffer_bytes >= CONNECTION_OUT_PREAUTH_MAX &&
-           limits->out_buffer_bytes <= UINT32_MAX / 2;
+           limits->out_buffer_bytes <= UINT32_MAX / 2 && limits->blob_bytes <= BLOB_SIZE_MAX;
 }
 
 static void lay_out_timers(struct timer_heap *heap, struct arena *arena, uint32_t capacity)
@@ -37,6 +37,7 @@ static void lay_out(struct control *control, struct arena *arena,
     admission_init(&control->admission, arena, limits->connections_max, keys[0]);
     session_table_init(&control->sessions, arena, limits->sessions_max, keys[1]);
     room_table_init(&control->rooms, arena, limits, keys[2]);
+    blob_store_init(&control->blobs, arena, limits->blobs_max, limits->blob_bytes);
     control->connections =
         arena_take(arena, limits->connections_max, sizeof(*control->connections));
     lay_out_timers(&control->connection_timers, arena, limits->connections_max);
@@ -110,7 +111,9 @@ void control_set_limits(struct control *control, const struct control_limits *li
            limits->out_buffer_bytes == control->limits.out_buffer_bytes &&
            limits->frame_buffers == control->limits.frame_buffers &&
            limits->out_buffers == control->limits.out_buffers &&
-           limits->worker_count == control->limits.worker_count);
+           limits->worker_count == control->limits.worker_count &&
+           limits->blob_bytes == control->limits.blob_bytes &&
+           limits->blobs_max == control->limits.blobs_max);
     control->limits = *limits;
 }
 
@@ -186,6 +189,9 @@ void control_counters(const struct control *control, struct control_counters *ou
     out->frame_buffers_used_max = control->pools.frames.used_count_max;
     out->out_buffers_used = control->pools.outputs.used_count;
     out->out_buffers_used_max = control->pools.outputs.used_count_max;
+    out->blobs = control->blobs.used_count;
+    out->blobs_max = control->blobs.used_count_max;
+    out->blobs_taken = control->blobs.serial;
 }
 
 uint32_t control_connection_count(const struct control *control)

@@ -69,6 +69,10 @@ struct control_counters {
     uint32_t frame_buffers_used_max;
     uint32_t out_buffers_used;
     uint32_t out_buffers_used_max;
+    uint32_t blobs;       /* Rooms that have one, or an upload. */
+    uint32_t blobs_max;   /* The most at a time. */
+    uint64_t blobs_taken; /* Complete uploads that became current. */
+    uint64_t blob_parts;  /* Parts made for new hosts. */
 };
 
 enum control_order {

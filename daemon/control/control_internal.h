@@ -12,7 +12,8 @@
 
 /* control_internal.h - what the files of the control channel share: control.c (tables, log,
  * commands, time), channel.c (bytes of connections), ending.c (how connections and sessions end),
- * handshake.c (authentication), command.c (requests), event.c (what workers tell), drain.c.
+ * handshake.c (authentication), command.c (requests), event.c (what workers tell), blob_verb.c (the
+ * blobs of rooms, up and down), drain.c.
  *
  * Closing a connection never frees it at once: it becomes FINISHING and is freed when the owner of
  * the sockets collects the order. So no call in here invalidates a connection that its caller is
@@ -25,7 +26,6 @@
 #define CONTROL_BUSY_NS                                                                            \
     UINT64_C(100000000) /* The longest pause of a connection that asks too much. */
 #define CONTROL_SECOND_NS UINT64_C(1000000000)
-#define CONTROL_FEATURES  0u /* No feature bit is defined in version 1. */
 
 struct command_ring {
     struct command *commands; /* CONTROL_COMMANDS_MAX */
@@ -44,6 +44,7 @@ struct control {
     struct admission admission;
     struct session_table sessions;
     struct room_table rooms;
+    struct blob_store blobs;
     struct connection *connections;
     struct connection_pools pools;
     uint8_t *scratch; /* connection_frame_bytes() bytes: kept input on its way back. */
@@ -139,6 +140,29 @@ void command_run(struct control *control, uint32_t index, const uint8_t *bytes, 
 /* Answers a request with ERROR. */
 void command_refuse(struct control *control, uint32_t index, uint32_t request, uint8_t type,
                     const struct refusal *refusal);
+
+/* blob_verb.c */
+
+/* Whether a request of the session about the room's blob is with its worker. */
+struct refusal blob_verb_settle(struct control *control, uint32_t worker, uint32_t index,
+                                const struct event *event);
+
+/* The room has a host that did not make what is uploaded now: that is forgotten. Whoever is host
+ * is sent the blob that an earlier one has left, the others no more of it. */
+void blob_verb_host_changed(struct control *control, uint32_t worker, const struct event *event);
+
+/* The client of this connection has been told that it is the host of its room, in this epoch. */
+void blob_verb_tell_host(struct control *control, uint32_t connection, uint32_t worker,
+                         struct room_ref room, uint32_t host_epoch);
+
+/* The room was made, or its last member before this one had left: no upload of it goes on. */
+void blob_verb_forget_upload(struct control *control, uint32_t worker, struct room_ref room);
+
+/* Nothing more of a blob goes to this connection. */
+void blob_verb_stop(struct control *control, uint32_t connection);
+
+/* Puts the next part of a blob into the output of a connection that has nothing else waiting. */
+void blob_verb_feed(struct control *control, uint32_t connection);
 
 /* drain.c */
 

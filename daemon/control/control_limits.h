@@ -25,6 +25,8 @@ struct control_limits {
     uint32_t frame_buffers;        /* Buffers of the pool, at most connections_max. */
     uint32_t out_buffers;
     uint32_t worker_count;
+    uint32_t blob_bytes; /* room.blob_bytes; 0: rooms have no blob. */
+    uint32_t blobs_max;  /* Rooms that may have one: room.blob_pool / (2 * room.blob_bytes). */
 
     /* Connections. */
     uint32_t connections_per_ip; /* control.connections_per_ip */

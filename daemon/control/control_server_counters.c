@@ -177,6 +177,10 @@ static void log_channel(struct log *log, const struct control *control)
     log_u64(line, "logs_lost", counters.logs_lost);
     log_u64(line, "frame_buffers_max", counters.frame_buffers_used_max);
     log_u64(line, "out_buffers_max", counters.out_buffers_used_max);
+    log_u64(line, "blobs", counters.blobs);
+    log_u64(line, "blobs_max", counters.blobs_max);
+    log_u64(line, "blobs_taken", counters.blobs_taken);
+    log_u64(line, "blob_parts", counters.blob_parts);
     add_reasons(line, "closed", counters.closed);
     add_reasons(line, "ended", counters.ended);
     add_reasons(line, "refused", counters.refused);

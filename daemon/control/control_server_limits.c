@@ -62,6 +62,12 @@ static void fill_rooms(const struct relay_config *config, struct control_limits 
     out->tick_default_us = to_u32(config->room.tick_default_ns / NS_IN_US);
     out->tick_max_us = to_u32(config->room.tick_max_ns / NS_IN_US);
     out->code_length = config->room.code_length;
+    out->blob_bytes = to_u32(config->room.blob_bytes);
+    if (out->blob_bytes != 0) {
+        const uint64_t blobs = config->room.blob_pool_bytes / (2 * config->room.blob_bytes);
+
+        out->blobs_max = blobs < out->rooms_max ? to_u32(blobs) : out->rooms_max;
+    }
     print_advertise(&config->udp.advertise, out->advertise);
     out->max_datagram = (uint16_t)config->udp.max_datagram_bytes;
     out->streams_per_member = (uint8_t)limits->streams_per_member;

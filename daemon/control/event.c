@@ -91,6 +91,9 @@ static void settle_joining(struct control *control, uint32_t worker, uint32_t in
             control->counters.events_stale++;
         }
     }
+    if (event->host == event->member) {
+        blob_verb_forget_upload(control, worker, event->room);
+    }
     log_room(control, CONTROL_LOG_EVENT_MEMBER_JOINED, worker, connection, index, event);
 }
 
@@ -99,12 +102,17 @@ static void leave_room(struct control *control, uint32_t index, enum reason reas
     struct session *session = &control->sessions.sessions[index];
 
     control_log_left(control, index, reason);
+    if (session->connection != SESSION_NONE) {
+        blob_verb_stop(control, session->connection);
+    }
     session->membership = (struct membership){.state = MEMBERSHIP_NONE, .room_pending = ROOM_NONE};
 }
 
-/* What an answer changes in what is known of the session's place. */
-static void settle_answer(struct control *control, uint32_t worker, uint32_t index,
-                          const struct session_request *request, const struct event *event)
+/* What an answer changes in what is known of the session's place. Returns why the client is refused
+ * what its worker has allowed. */
+static struct refusal settle_answer(struct control *control, uint32_t worker, uint32_t index,
+                                    const struct session_request *request,
+                                    const struct event *event)
 {
     const struct session *session = &control->sessions.sessions[index];
 
@@ -128,7 +136,10 @@ static void settle_answer(struct control *control, uint32_t worker, uint32_t ind
     case COMMAND_ROOM_STATE:
     case COMMAND_DRAIN:
         break;
+    case COMMAND_BLOB_PUT:
+        return blob_verb_settle(control, worker, index, event);
     }
+    return (struct refusal){.reason = REASON_NONE};
 }
 
 /* By the command's type: what the client called it. */
@@ -140,6 +151,7 @@ static const uint8_t request_types[] = {
     [COMMAND_LOCK] = CONTROL_LOCK,
     [COMMAND_HAND_OVER] = CONTROL_HAND_OVER,
     [COMMAND_SET_METADATA] = CONTROL_SET_METADATA,
+    [COMMAND_BLOB_PUT] = CONTROL_BLOB_PUT,
     [COMMAND_SUBSCRIBE] = CONTROL_SUBSCRIBE,
     [COMMAND_ROOM_STATE] = CONTROL_ROOM_STATE,
 };
@@ -163,6 +175,10 @@ static void send_answer(struct control *control, uint32_t worker, uint32_t conne
     }
     control_send(control, connection, &message);
     sodium_memzero(&message, sizeof(message));
+    if (event->type == EVENT_MEMBERSHIP && event->host == event->member &&
+        request->type != COMMAND_CREATE) {
+        blob_verb_tell_host(control, connection, worker, event->room, event->host_epoch);
+    }
 }
 
 static void take_answer(struct control *control, uint32_t worker, const struct event *event)
@@ -176,11 +192,16 @@ static void take_answer(struct control *control, uint32_t worker, const struct e
         control->counters.events_stale++;
         return;
     }
-    settle_answer(control, worker, index, &request, event);
+    const struct refusal refusal = settle_answer(control, worker, index, &request, event);
     if (session->state == SESSION_ATTACHED) {
         uint32_t connection = session->connection;
         if (request.attachment == session->attachment) {
-            send_answer(control, worker, connection, &request, event);
+            if (refusal.reason != REASON_NONE) {
+                command_refuse(control, connection, request.request, request_types[request.type],
+                               &refusal);
+            } else {
+                send_answer(control, worker, connection, &request, event);
+            }
         }
         control_connection_resume(control, connection);
     } else {
@@ -260,10 +281,11 @@ static void take_room_closed(struct control *control, uint32_t worker, const str
     record->worker = worker;
     record->code_size = entry->code_size;
     memcpy(record->code, entry->code, entry->code_size);
+    blob_remove(&control->blobs, &control->rooms.entries[index].blob);
     room_table_remove(&control->rooms, index);
 }
 
-static void take_announcement(struct control *control, const struct event *event)
+static void take_announcement(struct control *control, uint32_t worker, const struct event *event)
 {
     struct control_message message = {.type = CONTROL_JOINED};
 
@@ -298,6 +320,9 @@ static void take_announcement(struct control *control, const struct event *event
         return; /* Not announcements. */
     }
     tell_receivers(control, event, &message);
+    if (event->type == EVENT_HOST_CHANGED) {
+        blob_verb_host_changed(control, worker, event);
+    }
 }
 
 void control_event(struct control *control, uint32_t worker, const struct event *event,
@@ -315,6 +340,6 @@ void control_event(struct control *control, uint32_t worker, const struct event 
     } else if (event->type == EVENT_ROOM_CLOSED) {
         take_room_closed(control, worker, event);
     } else {
-        take_announcement(control, event);
+        take_announcement(control, worker, event);
     }
 }

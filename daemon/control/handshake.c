@@ -251,7 +251,7 @@ static void send_welcome(struct control *control, uint32_t index, uint32_t reque
     struct control_message message = {.type = CONTROL_WELCOME, .request = request};
     struct control_welcome *welcome = &message.welcome;
 
-    welcome->features = CONTROL_FEATURES;
+    welcome->features = control->limits.blob_bytes > 0 ? FEATURE_BLOBS : 0;
     welcome->flags =
         (uint8_t)((is_resumed ? WELCOME_RESUMED : 0) |
                   (session->membership.state != MEMBERSHIP_NONE ? WELCOME_IN_ROOM : 0));

@@ -104,6 +104,7 @@ uint32_t room_table_add(struct room_table *table, const void *code, size_t code_
     *entry = (struct room_entry){.code_size = (uint8_t)code_size,
                                  .is_pending = true,
                                  .worker = worker,
+                                 .blob = BLOB_NONE,
                                  .next = table->chains[chain]};
     memcpy(entry->code, code, code_size);
     table->chains[chain] = index;
@@ -142,7 +143,7 @@ void room_table_remove(struct room_table *table, uint32_t index)
 {
     struct room_entry *entry = &table->entries[index];
 
-    assert(entry->code_size > 0);
+    assert(entry->code_size > 0 && entry->blob == BLOB_NONE);
     if (!entry->is_pending) {
         table->by_room[(size_t)entry->worker * table->rooms_per_worker + entry->room.index] =
             ROOM_NONE;

@@ -3,6 +3,7 @@
 #define GSRELAY_CONTROL_ROOM_TABLE_H
 
 #include "daemon/control/arena.h"
+#include "daemon/control/blob.h"
 #include "daemon/control/control_limits.h"
 #include "daemon/core/message.h"
 
@@ -26,6 +27,7 @@ struct room_entry {
     bool is_pending;
     uint32_t worker;
     struct room_ref room; /* Once it is not pending. */
+    uint32_t blob;        /* Its place among the blobs, or BLOB_NONE. */
     uint32_t next;        /* In the chain of its hash, or of free entries. */
 };
 
@@ -64,7 +66,7 @@ uint32_t room_table_add(struct room_table *table, const void *code, size_t code_
  * range), which only a broken worker brings about. */
 bool room_table_open(struct room_table *table, uint32_t index, struct room_ref room);
 
-/* Forgets the room and its code. */
+/* Forgets the room and its code; it has no place among the blobs any more. */
 void room_table_remove(struct room_table *table, uint32_t index);
 
 #endif

@@ -3,6 +3,7 @@
 #define GSRELAY_CONTROL_SESSION_H
 
 #include "daemon/control/arena.h"
+#include "daemon/control/blob.h"
 #include "daemon/control/control_limits.h"
 #include "daemon/control/rate.h"
 #include "daemon/core/message.h"
@@ -51,6 +52,13 @@ struct membership {
     uint16_t member;       /* The same. */
 };
 
+/* What a BLOB_PUT of the session that is with its worker is about. */
+enum blob_question {
+    BLOB_QUESTION_NONE,
+    BLOB_QUESTION_BEGIN, /* May it begin the upload `blob_asked`, or (total 0) remove the blob? */
+    BLOB_QUESTION_COMMIT /* Does its complete upload still count? */
+};
+
 /* A request that is with a worker. */
 struct session_request {
     uint32_t serial;     /* What the worker knows it by. */
@@ -73,6 +81,8 @@ struct session {
     struct ticket ticket; /* What its client may do; no client id in open mode. */
     struct membership membership;
     struct rate rooms_created;
+    enum blob_question blob_question;
+    struct blob_upload blob_asked;
     uint32_t place; /* Of its last connection, in the admission table. */
     struct session_request requests[CONTROL_REQUESTS_MAX];
     uint32_t request_count;

@@ -127,6 +127,7 @@ static bool is_for_host(enum command_type type)
     case COMMAND_LOCK:
     case COMMAND_HAND_OVER:
     case COMMAND_SET_METADATA:
+    case COMMAND_BLOB_PUT:
         return true;
     case COMMAND_CREATE:
     case COMMAND_JOIN:
@@ -186,6 +187,10 @@ static void act_as_member(struct core *core, const struct command *command)
     case COMMAND_SET_METADATA:
         set_metadata(core, command, &core->rooms[slot->room], slot->room);
         break;
+    case COMMAND_BLOB_PUT:
+        /* Its bytes are the control side's; that it is the host, and still is, is all it asks. */
+        events_done(core, command);
+        break;
     case COMMAND_SUBSCRIBE:
         events_done(core, command);
         room_subscribe(core, command->slot.index, command->groups);
@@ -237,6 +242,7 @@ void core_command(struct core *core, const struct command *command, uint64_t now
     case COMMAND_LOCK:
     case COMMAND_HAND_OVER:
     case COMMAND_SET_METADATA:
+    case COMMAND_BLOB_PUT:
     case COMMAND_SUBSCRIBE:
     case COMMAND_ROOM_STATE:
         act_as_member(core, command);

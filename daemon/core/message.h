@@ -61,6 +61,7 @@ enum command_type {
     COMMAND_LOCK,   /* Host only: `locked`. */
     COMMAND_HAND_OVER,    /* Host only: `member` becomes the host. */
     COMMAND_SET_METADATA, /* Host only. */
+    COMMAND_BLOB_PUT,     /* Host only: may it change the room's blob? Nothing is done here. */
     COMMAND_SUBSCRIBE,    /* Of which interest groups it is: `groups`. */
     COMMAND_ROOM_STATE,   /* Tell the membership of `slot` again. */
     COMMAND_DRAIN         /* Tell bound clients by BYE `reason` and drop every slot and room. */

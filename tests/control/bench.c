@@ -90,6 +90,8 @@ static struct control *make_control(void *memory, const struct control_limits *l
     other.frame_buffers = limits->frame_buffers;
     other.out_buffers = limits->out_buffers;
     other.worker_count = limits->worker_count;
+    other.blob_bytes = limits->blob_bytes;
+    other.blobs_max = limits->blobs_max;
     struct control *control = control_init(memory, &other, random);
     control_set_limits(control, limits);
     return control;
@@ -150,6 +152,7 @@ void bench_close(struct bench *bench)
     if (drains == 0) {
         /* A worker that was told to drain says nothing of its rooms any more. */
         assert_int_equal(counters.rooms, 0);
+        assert_int_equal(counters.blobs, 0);
     }
     control_wipe(bench->control);
     free(bench->memory);

@@ -153,6 +153,7 @@ static void drop(struct bench_worker *worker, struct bench_room *room, struct be
     if (room->host == id) {
         room->host = room->members[0].id;
         event = add_event(worker, EVENT_HOST_CHANGED);
+        event->room = (struct room_ref){(uint32_t)(room - worker->rooms), room->tag};
         event->host = room->host;
         event->host_epoch = ++room->host_epoch;
         announce_to(event, room, 0);
@@ -185,6 +186,7 @@ static void hand_over(struct bench_worker *worker, const struct command *command
             room->host = command->member;
             (void)answer(worker, command, EVENT_DONE);
             struct event *event = add_event(worker, EVENT_HOST_CHANGED);
+            event->room = (struct room_ref){(uint32_t)(room - worker->rooms), room->tag};
             event->host = room->host;
             event->host_epoch = ++room->host_epoch;
             announce_to(event, room, 0);
@@ -230,7 +232,8 @@ static void run_member(struct bench_worker *worker, const struct command *comman
     struct bench_member *member = NULL;
     struct bench_room *room = find_room(worker, command, &member);
     bool is_for_host = command->type == COMMAND_KICK || command->type == COMMAND_LOCK ||
-                       command->type == COMMAND_HAND_OVER || command->type == COMMAND_SET_METADATA;
+                       command->type == COMMAND_HAND_OVER ||
+                       command->type == COMMAND_SET_METADATA || command->type == COMMAND_BLOB_PUT;
 
     if (room == NULL) {
         refuse(worker, command, REASON_NOT_IN_ROOM);
@@ -249,7 +252,7 @@ static void run_member(struct bench_worker *worker, const struct command *comman
         hand_over(worker, command, room);
     } else if (command->type == COMMAND_SET_METADATA) {
         set_metadata(worker, command, room);
-    } else if (command->type == COMMAND_SUBSCRIBE) {
+    } else if (command->type == COMMAND_SUBSCRIBE || command->type == COMMAND_BLOB_PUT) {
         (void)answer(worker, command, EVENT_DONE);
     } else {
         membership(worker, command, room, member);

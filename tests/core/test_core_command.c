@@ -179,7 +179,7 @@ static void create__without_a_slot__leaves_no_room_behind(void **state)
 static void commands__of_who_is_not_host_or_not_there__are_refused(void **state)
 {
     static const enum command_type types[] = {COMMAND_KICK, COMMAND_LOCK, COMMAND_HAND_OVER,
-                                              COMMAND_SET_METADATA};
+                                              COMMAND_SET_METADATA, COMMAND_BLOB_PUT};
     const struct relay_limits limits = fixture_limits();
     struct world world;
     struct command entry;
@@ -270,7 +270,7 @@ static void hand_over__to_another__raises_the_epoch(void **state)
 static void commands__of_another_epoch__have_no_effect(void **state)
 {
     static const enum command_type types[] = {COMMAND_KICK, COMMAND_LOCK, COMMAND_HAND_OVER,
-                                              COMMAND_SET_METADATA};
+                                              COMMAND_SET_METADATA, COMMAND_BLOB_PUT};
     const struct relay_limits limits = fixture_limits();
     struct world world;
     struct command entry;

@@ -12,8 +12,8 @@
 
 static void try_message(enum control_direction direction, const uint8_t *bytes, size_t size)
 {
-    static uint8_t first[CONTROL_MESSAGE_SIZE_MAX];
-    static uint8_t second[CONTROL_MESSAGE_SIZE_MAX];
+    static uint8_t first[CONTROL_FRAME_SIZE_MAX + CONTROL_HEAD_SIZE + 18];
+    static uint8_t second[sizeof(first)];
     struct control_message message;
     struct control_message again;
     int first_size = 0;

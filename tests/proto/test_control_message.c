@@ -13,9 +13,9 @@
 
 static uint8_t bytes[4096];
 
-static const uint8_t up_types[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
-static const uint8_t down_types[] = {0x81, 0x82, 0x83, 0x84, 0x85, 0xC1, 0xC2,
-                                     0xC3, 0xC4, 0xC5, 0xC6, 0xC7, 0xC8, 0xC9};
+static const uint8_t up_types[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14};
+static const uint8_t down_types[] = {0x81, 0x82, 0x83, 0x84, 0x85, 0xC1, 0xC2, 0xC3,
+                                     0xC4, 0xC5, 0xC6, 0xC7, 0xC8, 0xC9, 0xCB};
 
 static enum control_direction direction_of(uint8_t type)
 {
@@ -58,6 +58,9 @@ static void fill_request(struct control_message *message)
         break;
     case CONTROL_SUBSCRIBE:
         message->groups = UINT64_C(0x8000000000000101);
+        break;
+    case CONTROL_BLOB_PUT:
+        message->blob = (struct control_blob){7, 65536, 1024, text("saved")};
         break;
     default: /* The others have no fields. */
         break;
@@ -127,6 +130,9 @@ static void fill_answer_or_event(struct control_message *message)
         break;
     case CONTROL_DRAINING:
         message->deadline_ms = 5000;
+        break;
+    case CONTROL_BLOB_PART:
+        message->blob = (struct control_blob){7, 65536, 1024, text("saved")};
         break;
     default: /* OK has no fields. */
         break;
@@ -304,7 +310,9 @@ static void decode__values_out_of_range__refused(void **state)
     assert_spoilt(CONTROL_CREATE, 12, 3); /* Metadata of 771 bytes, all there. */
     assert_spoilt(CONTROL_SET_METADATA, 9, 3);
     assert_spoilt(CONTROL_METADATA, 5, 3);
-    assert_spoilt(CONTROL_MEMBERSHIP, 5, 13); /* A code longer than any. */
+    assert_spoilt(CONTROL_BLOB_PUT, 21, 0x41); /* More than a frame. */
+    assert_spoilt(CONTROL_BLOB_PART, 17, 5);   /* 1285 bytes, all there. */
+    assert_spoilt(CONTROL_MEMBERSHIP, 5, 13);  /* A code longer than any. */
     assert_spoilt(CONTROL_MEMBERSHIP, 5 + 7 + 15 + 14 + 9 + 32 + 19, 2); /* 514 members. */
 }
 

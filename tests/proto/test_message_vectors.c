@@ -45,6 +45,14 @@ static void dump_run(const char *name, struct wire_bytes run)
     dump_bytes(name, run.at, run.size);
 }
 
+static void dump_blob(const struct control_blob *blob)
+{
+    dump_number("version", blob->version);
+    dump_number("total", blob->total);
+    dump_number("offset", blob->offset);
+    dump_run("bytes", blob->bytes);
+}
+
 static void dump_create(const struct control_create *create)
 {
     dump_number("members_max", create->members_max);
@@ -114,7 +122,7 @@ static void dump_error(const struct control_error *error)
 static void dump_host_epoch(const struct control_message *message)
 {
     static const uint8_t types[] = {CONTROL_KICK, CONTROL_LOCK, CONTROL_HAND_OVER,
-                                    CONTROL_SET_METADATA};
+                                    CONTROL_SET_METADATA, CONTROL_BLOB_PUT};
 
     if (memchr(types, message->type, sizeof(types)) != NULL) {
         dump_number("host_epoch", message->host_epoch);
@@ -169,6 +177,12 @@ static void dump_message(const struct control_message *message)
     case CONTROL_LEFT:
         dump_number("member", message->left.member);
         dump_number("reason", message->left.reason);
+        break;
+    case CONTROL_BLOB_PUT:
+        dump_blob(&message->blob);
+        break;
+    case CONTROL_BLOB_PART:
+        dump_blob(&message->blob);
         break;
     case CONTROL_HOST_CHANGED:
         dump_number("host", message->host_changed.host);
@@ -228,7 +242,7 @@ static void messages__file__every_field_agrees(void **state)
          section = vector_section_at("message", ++count)) {
         check_message(section);
     }
-    assert_int_equal(count, 27);
+    assert_int_equal(count, 29);
 }
 
 int main(void)

@@ -346,6 +346,7 @@ MESSAGES = [
     ("up", "PING", 0x0A, 10, [("token", u64, 0x0102030405060708)]),
     ("up", "BYE", 0x0B, 0xFFFFFFFF, []),
     ("up", "SUBSCRIBE", 0x0C, 12, [("groups", u64, 1 << 63 | 1 << 8 | 1)]),
+    ("up", "BLOB_PUT", 0x0E, 14, [("host_epoch", u32, 5), ("version", u32, 7), ("total", u32, 65536), ("offset", u32, 0), ("bytes", bytes16, b"saved")]),
     ("down", "WELCOME", 0x81, 1, [("features", u32, 1), ("flags", u8, 3), ("session_id", bytes, counted(0x20, 16)),
                                   ("resume_key", bytes, counted(0x40, 32)), ("resume_grace_ms", u32, 30000),
                                   ("idle_timeout_ms", u32, 60000), ("frame_max", u16, 4096)]),
@@ -369,6 +370,7 @@ MESSAGES = [
     ("down", "DRAINING", 0xC8, 0, [("deadline_ms", u32, 5000)]),
     ("down", "DRAINING_UNBOUNDED", 0xC8, 0, [("deadline_ms", u32, 0xFFFFFFFF)]),
     ("down", "BYE", 0xC9, 0, [("reason", u16, 166)]),
+    ("down", "BLOB_PART", 0xCB, 0, [("version", u32, 7), ("total", u32, 65536), ("offset", u32, 65531), ("bytes", bytes16, b"saved")]),
 ]
 
 

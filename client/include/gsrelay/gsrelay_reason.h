@@ -83,6 +83,9 @@ enum gsrelay_reason {
     GSRELAY_REASON_NO_SUCH_SESSION = 136,   /* no session to resume */
     GSRELAY_REASON_JOIN_RATE = 137,         /* too many wrong join codes from this address */
     GSRELAY_REASON_STALE_EPOCH = 138,       /* the room has had another host since */
+    GSRELAY_REASON_BLOB_SIZE = 139,         /* larger than room.blob_bytes allows */
+    GSRELAY_REASON_BLOB_ORDER = 140,        /* not the next piece of an upload of this host */
+    GSRELAY_REASON_BLOB_POOL = 141,         /* room.blob_pool has no place for one more room */
     GSRELAY_REASON_LEFT = 160,              /* left on its own */
     GSRELAY_REASON_KICKED = 161,            /* removed by the host */
     GSRELAY_REASON_CONTROL_LOST = 162,      /* no control connection within control.resume_grace */
