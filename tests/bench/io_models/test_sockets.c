@@ -174,8 +174,9 @@ static void keepalive__on_and_off__reads_back(void **state)
 }
 
 /* Asking is one thing and having another: Linux doubles for its own needs, and cuts at a limit of
- * the machine; so the relay reads back and logs what it got. Wine reads back what was asked. */
-static void buffers__set__read_back_no_smaller(void **state)
+ * the machine; so the relay reads back and logs what it got. Wine reads back what was asked. More
+ * than twice is what the system gives unasked: then the option did not arrive. */
+static void buffers__set__read_back_and_not_what_was_before(void **state)
 {
     static const int sizes[] = {16384, 65536, 131072};
     struct pair pair;
@@ -189,8 +190,8 @@ static void buffers__set__read_back_no_smaller(void **state)
         const int receive_bytes = get_option(pair.client, SOL_SOCKET, SO_RCVBUF);
         (void)printf("asked for %d: SO_SNDBUF %d, SO_RCVBUF %d\n", sizes[i], send_bytes,
                      receive_bytes);
-        assert_true(send_bytes >= sizes[i]);
-        assert_true(receive_bytes >= sizes[i]);
+        assert_in_range(send_bytes, sizes[i], 2 * sizes[i]);
+        assert_in_range(receive_bytes, sizes[i], 2 * sizes[i]);
     }
     close_pair(&pair);
 }
@@ -283,7 +284,7 @@ int main(void)
         cmocka_unit_test(linger__on_with_nought__is_a_reset),
         cmocka_unit_test(use__after_the_peer_is_gone__fails_and_goes_on_failing),
         cmocka_unit_test(keepalive__on_and_off__reads_back),
-        cmocka_unit_test(buffers__set__read_back_no_smaller),
+        cmocka_unit_test(buffers__set__read_back_and_not_what_was_before),
         cmocka_unit_test(no_delay__small_writes__are_timed),
         cmocka_unit_test(udp__connected__sends_without_address_and_hears_its_peer_only),
     };
