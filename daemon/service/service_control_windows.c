@@ -218,11 +218,23 @@ int service_stop(struct service_task *task)
     return code;
 }
 
+/* Whether the file of the service is good, as far as we may read it; its mistakes are said. */
+static bool is_config_good(const struct service_task *task)
+{
+    return task->image.config[0] == '\0' || service_task_config(task, task->image.config) != NULL;
+}
+
 int service_restart(struct service_task *task)
 {
     bool was_running;
     int code = service_task_need(task, SERVICE_STOP | SERVICE_START);
 
+    /* Before the stop: a relay that runs is worth more than one that cannot start. */
+    if (code == EXIT_CODE_OK && !is_config_good(task)) {
+        return service_task_refuse(task, EXIT_CODE_CONFIG,
+                                   "nothing was restarted; the service %s is as it was",
+                                   task->command->name);
+    }
     if (code == EXIT_CODE_OK) {
         code = service_task_stop(task, &was_running);
     }
@@ -265,8 +277,9 @@ int service_reload(struct service_task *task)
     if (code != EXIT_CODE_OK) {
         return code;
     }
-    /* The service looks for itself and would refuse it too, but only the log would say so. */
-    if (task->image.config[0] != '\0' && service_task_config(task, task->image.config) == NULL) {
+    /* The service looks for itself and would refuse it too, but only the log would say so. It is
+     * not asked, so its log has no line of what did not come to it. */
+    if (!is_config_good(task)) {
         return service_task_refuse(task, EXIT_CODE_CONFIG,
                                    "nothing was reloaded; the service %s goes on as it was",
                                    task->command->name);

@@ -296,6 +296,18 @@ static void restart__stops_and_starts(void **state)
     assert_said(scm_fake.calls, "start\n");
 }
 
+static void restart__with_a_bad_file__stops_nothing(void **state)
+{
+    (void)state;
+    scm_fake_state(SERVICE_RUNNING, 0, 0);
+    scm_fake_write("relay.ini", "[udp]\nprot = 9000\n");
+    assert_int_equal(RUN("restart"), 2);
+    assert_unsaid(scm_fake.calls, "control");
+    assert_unsaid(scm_fake.calls, "start\n");
+    assert_said(scm_fake.err, "relay.ini:2: [udp] prot: there is no such key");
+    assert_said(scm_fake.err, "nothing was restarted; the service gsrelay is as it was");
+}
+
 /* --- reload, drain, reopen-log --------------------------------------------------------------- */
 
 static void requests__to_a_running_service__are_controls(void **state)
@@ -574,6 +586,7 @@ int main(void)
         cmocka_unit_test_setup(stop__of_a_service_that_starts__waits_for_its_word, reset),
         cmocka_unit_test_setup(stop__of_a_service_that_hangs__fails_in_the_end, reset),
         cmocka_unit_test_setup(restart__stops_and_starts, reset),
+        cmocka_unit_test_setup(restart__with_a_bad_file__stops_nothing, reset),
         cmocka_unit_test_setup(requests__to_a_running_service__are_controls, reset),
         cmocka_unit_test_setup(reload__of_a_bad_file__asks_for_nothing, reset),
         cmocka_unit_test_setup(requests__that_are_not_taken__say_why, reset),
