@@ -225,6 +225,9 @@ static void refused(struct gsrelay_client *client, const struct hello_answer *an
         client_error_set(client, "%s speaks protocol version %u, this client speaks %d", peer,
                          (unsigned)answer->version, PROTOCOL_VERSION);
         link_end(client, REASON_VERSION_UNSUPPORTED, answer->version, 0);
+    } else if (answer->status == HELLO_DRAINING) {
+        client_error_set(client, "%s is stopping and takes nobody new", peer);
+        link_end(client, REASON_DRAINING, 0, 0);
     } else if (answer->status == HELLO_BUSY) {
         client_error_set(client, "%s is busy and asks to wait %u s", peer,
                          (unsigned)answer->retry_s);

@@ -69,7 +69,7 @@ bool hello_answer_decode(const uint8_t *bytes, size_t size, struct hello_answer 
     wire_reader_init(&reader, bytes, size);
     answer.version = wire_get_u8(&reader);
     status = wire_get_u8(&reader);
-    answer.status = status <= HELLO_VERSION ? (enum hello_status)status : HELLO_REFUSED;
+    answer.status = status <= HELLO_DRAINING ? (enum hello_status)status : HELLO_REFUSED;
     if (answer.status == HELLO_ACCEPTED) {
         answer.noise_message = wire_get_bytes(&reader, HELLO_NOISE_SIZE).at;
         if (wire_reader_left(&reader) != 0 || answer.version != PROTOCOL_VERSION) {

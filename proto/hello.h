@@ -48,7 +48,13 @@ enum reason hello_decode(const uint8_t *bytes, size_t size, struct hello *out);
 size_t hello_begin(enum hello_mode mode, const void *name, size_t name_size,
                    uint8_t out[HELLO_SIZE_MAX]);
 
-enum hello_status { HELLO_ACCEPTED = 0, HELLO_BUSY = 1, HELLO_REFUSED = 2, HELLO_VERSION = 3 };
+enum hello_status {
+    HELLO_ACCEPTED = 0,
+    HELLO_BUSY = 1,
+    HELLO_REFUSED = 2,
+    HELLO_VERSION = 3,
+    HELLO_DRAINING = 4 /* The relay stops: there is nothing here to wait for. */
+};
 
 /* Sizes of the answer with its length field, and the limits of what follows that. */
 #define HELLO_ACCEPTED_SIZE   (4 + HELLO_NOISE_SIZE)

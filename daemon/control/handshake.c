@@ -21,6 +21,8 @@ void handshake_refuse(struct control *control, uint32_t index, enum reason reaso
 
     if (reason == REASON_VERSION_UNSUPPORTED) {
         status = HELLO_VERSION;
+    } else if (reason == REASON_DRAINING) {
+        status = HELLO_DRAINING;
     } else if (retry_ns > 0) {
         status = HELLO_BUSY;
     }
@@ -145,7 +147,7 @@ void handshake_first_flight(struct control *control, uint32_t index, const uint8
 
     /* Who has a session comes back to it: what is being played goes on to its end. */
     if (reason == REASON_NONE && control->is_draining && hello.mode != HELLO_RESUME) {
-        handshake_refuse(control, index, REASON_DRAINING, BUSY_RETRY_NS);
+        handshake_refuse(control, index, REASON_DRAINING, 0);
     } else if (lockout_ns > 0) {
         handshake_refuse(control, index, REASON_LOCKOUT, lockout_ns);
     } else if (reason == REASON_VERSION_UNSUPPORTED) {
@@ -193,7 +195,7 @@ static uint32_t open_session(struct control *control, uint32_t index, struct ref
     uint8_t random[SESSION_RANDOM_SIZE];
 
     if (control->is_draining) { /* It began before its handshake was over. */
-        *refusal_out = (struct refusal){.reason = REASON_DRAINING, .retry_ns = BUSY_RETRY_NS};
+        *refusal_out = (struct refusal){.reason = REASON_DRAINING};
         return SESSION_NONE;
     }
     replace_older(control, &claim->ticket);

@@ -178,6 +178,26 @@ static void connect__busy__waits_as_long_as_asked(void **state)
     fake_link_close(&link);
 }
 
+static void connect__draining__says_so_and_does_not_wait(void **state)
+{
+    struct gsrelay_event event;
+
+    (void)state;
+    start(NULL);
+    link.relay.hello = FAKE_REFUSE;
+    link.relay.refusal = HELLO_DRAINING;
+    fake_link_turn(&link);
+    expect(GSRELAY_EVENT_DISCONNECTED, &event);
+    assert_int_equal(event.reason, GSRELAY_REASON_DRAINING);
+    assert_int_equal(event.time_ms, 0);
+    assert_string_equal(gsrelay_error_text(link.client),
+                        "the relay is stopping and takes nobody new");
+    link.relay.hello = FAKE_ACCEPT;
+    fake_link_pass(&link, 60000 * FAKE_MS);
+    assert_int_equal(link.relay.connections, 1);
+    fake_link_close(&link);
+}
+
 static void connect__start_is_refused__reason_arrives(void **state)
 {
     struct gsrelay_event event;
@@ -430,6 +450,7 @@ int main(void)
         cmocka_unit_test(connect__other_version__names_it),
         cmocka_unit_test(connect__refused__says_what_the_relay_wants),
         cmocka_unit_test(connect__busy__waits_as_long_as_asked),
+        cmocka_unit_test(connect__draining__says_so_and_does_not_wait),
         cmocka_unit_test(connect__start_is_refused__reason_arrives),
         cmocka_unit_test(connect__with_a_ticket__name_and_key_are_used),
         cmocka_unit_test(connect__wrong_ticket__is_refused_and_never_tried_in_open_mode),

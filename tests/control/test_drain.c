@@ -56,11 +56,12 @@ static void drain__begun__clients_are_told_and_nobody_new_comes(void **state)
     (void)bench_expect(bench, 0, CONTROL_MEMBERSHIP);
     bench_hello(bench, 2, HELLO_OPEN, NULL, 0, no_key);
     assert_false(bench_accept(bench, 2, &answer));
-    assert_int_equal(answer.status, HELLO_BUSY);
+    assert_int_equal(answer.status, HELLO_DRAINING);
+    assert_int_equal(answer.retry_s, 0);
     assert_int_equal(bench_counters(bench).closed[REASON_DRAINING], 1);
     /* Its key was good before the drain began, but it has no session. */
     (void)bench_send_type(bench, 3, CONTROL_START);
-    (void)bench_expect_error(bench, 3, REASON_DRAINING);
+    assert_int_equal(bench_expect_error(bench, 3, REASON_DRAINING).error.retry_ms, 0);
     assert_int_equal(bench->clients[3].end, BENCH_CLOSED);
     assert_int_equal(bench_counters(bench).sessions, 2);
 }

@@ -135,9 +135,12 @@ static void answer__refused__round_trip(void **state)
     for (size_t cut = 0; cut < 5; cut++) {
         assert_false(hello_answer_decode(bytes + 2, cut, &answer));
     }
+    hello_refuse(HELLO_DRAINING, HELLO_OPEN, 0, bytes);
+    assert_true(hello_answer_decode(bytes + 2, 5, &answer));
+    assert_int_equal(answer.status, HELLO_DRAINING);
     /* A later version's refusal is longer, and its status may be one we do not know. */
     bytes[2] = 2;
-    bytes[3] = 77;
+    bytes[3] = HELLO_DRAINING + 1;
     assert_true(hello_answer_decode(bytes + 2, 6, &answer));
     assert_int_equal(answer.status, HELLO_REFUSED);
     assert_int_equal(answer.version, 2);

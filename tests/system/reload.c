@@ -174,7 +174,7 @@ static void expect_doors_closed(void)
     struct actor *stranger = actor_connect();
 
     event = actor_await(stranger, GSRELAY_EVENT_DISCONNECTED);
-    assert_string_equal(gsrelay_reason_name(event.reason), "busy");
+    assert_string_equal(gsrelay_reason_name(event.reason), "draining");
     assert_int_equal(actor_count(stranger, GSRELAY_EVENT_CONNECTED), 0);
     assert_true(gsrelay_create_room(actor_client(onlooker), NULL) > 0);
     event = actor_await(onlooker, GSRELAY_EVENT_REQUEST_FAILED);

@@ -418,6 +418,7 @@ def hellos():
     section("refusal", "busy", status=1, mode=0, retry_s=5, bytes=bytes([0, 5, 1, 1, 0, 0, 5]))
     section("refusal", "refused", status=2, mode=1, retry_s=300, bytes=bytes([0, 5, 1, 2, 1, 1, 44]))
     section("refusal", "version", status=3, mode=1, retry_s=0, bytes=bytes([0, 5, 1, 3, 1, 0, 0]))
+    section("refusal", "draining", status=4, mode=0, retry_s=0, bytes=bytes([0, 5, 1, 4, 0, 0, 0]))
 
 
 def main():
