@@ -98,7 +98,9 @@ static const struct config_key keys[] = {
     {AT(udp, segment, segment), .type = CONFIG_TYPE_BOOL, .is_live = RESTART, .fallback = "yes",
      .help =
          "Hand several datagrams to one client to the system as one send, where it can take it\n"
-         "(UDP_SEGMENT, Linux 4.18). It costs less; on the wire nothing changes."},
+         "(UDP_SEGMENT, Linux 4.18; UDP_SEND_MSG_SIZE, Windows 10 2004). It costs less; on the "
+         "wire\n"
+         "nothing changes. The log tells whether the system can."},
     {AT(udp, dscp, dscp), .type = CONFIG_TYPE_COUNT, .is_live = RESTART, RANGE(1, 63),
      .zero_word = "system", .fallback = "system",
      .help = "Service class in the IP header of states (RFC 2474); 46 is expedited forwarding.\n"

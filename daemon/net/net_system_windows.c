@@ -103,6 +103,12 @@ static int real_send_to(struct net_system *system, SOCKET socket, WSABUF *buffer
     return WSASendTo(socket, buffers, count, sent, 0, to, to_size, NULL, NULL);
 }
 
+static int real_send_message(struct net_system *system, SOCKET socket, WSAMSG *message, DWORD *sent)
+{
+    (void)system;
+    return WSASendMsg(socket, message, 0, sent, NULL, NULL);
+}
+
 static int real_post_recv(struct net_system *system, SOCKET socket, WSABUF *buffers, DWORD count,
                           DWORD flags, OVERLAPPED *overlapped)
 {
@@ -209,6 +215,7 @@ struct net_system *net_system_windows(void)
         .recv = real_recv,
         .recv_from = real_recv_from,
         .send_to = real_send_to,
+        .send_message = real_send_message,
         .post_recv = real_post_recv,
         .post_send = real_post_send,
         .post_accept = real_post_accept,

@@ -38,12 +38,14 @@ struct net_system {
     int (*shutdown)(struct net_system *system, SOCKET socket, int how);
     int (*close_socket)(struct net_system *system, SOCKET socket);
 
-    /* Without OVERLAPPED, on a socket that does not block. */
+    /* Without OVERLAPPED, on a socket that does not block, or not for long (SO_RCVTIMEO). */
     int (*recv)(struct net_system *system, SOCKET socket, void *bytes, int size);
     int (*recv_from)(struct net_system *system, SOCKET socket, void *bytes, int size,
                      struct sockaddr *from, int *from_size);
     int (*send_to)(struct net_system *system, SOCKET socket, WSABUF *buffers, DWORD count,
                    DWORD *sent, const struct sockaddr *to, int to_size);
+    /* WSASendMsg; message is read only. */
+    int (*send_message)(struct net_system *system, SOCKET socket, WSAMSG *message, DWORD *sent);
 
     /* WSARecv and WSASend; WSASend also with NULL for the OVERLAPPED. */
     int (*post_recv)(struct net_system *system, SOCKET socket, WSABUF *buffers, DWORD count,

@@ -48,9 +48,9 @@ struct net_udp_options {
     int32_t ttl; /* Hops, 1 to 255 (IPv6: unicast hop limit). */
     /* Whether datagrams to one peer that follow each other in net_udp_send() and are equally long
      * (the last may be shorter) may be handed to the system as one send, which is several times
-     * cheaper (udp(7), UDP_SEGMENT). Each is a datagram of its own on the wire. Where the system
-     * cannot, they leave one by one. net_udp_granted() has it as "segment", 1 for each socket that
-     * begins with it. */
+     * cheaper (udp(7), UDP_SEGMENT; "IPPROTO_UDP socket options", UDP_SEND_MSG_SIZE). Each is a
+     * datagram of its own on the wire. Where the system cannot, they leave one by one.
+     * net_udp_granted() has it as "segment", 1 for each socket that begins with it. */
     bool segments;
     int32_t dscp; /* 0 to 63, the six bits above ECN in the IPv4 TOS or IPv6 traffic class byte. */
     struct net_system *system; /* NULL: the real system. Must outlive the net_udp. */

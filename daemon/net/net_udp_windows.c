@@ -138,6 +138,29 @@ static const char *turn_off_peer_errors(struct net_system *system, SOCKET socket
     return NULL;
 }
 
+/* Windows and Wine accept much that they do not do, so that only a trial tells. One for each family
+ * that is in use: they have stacks of their own. */
+static void find_segments(struct net_udp *net, bool is_wanted)
+{
+    int errors[2] = {-1, -1}; /* By family; -1: not tried yet. */
+
+    for (uint32_t i = 0; i < net->socket_count; i++) {
+        struct udp_socket *const socket = &net->sockets[i];
+        int *const error = &errors[socket->family == ADDR_FAMILY_IPV6];
+        struct net_granted granted = {.name = "segment", .socket_index = i, .asked = is_wanted};
+
+        if (is_wanted && *error < 0) {
+            *error = udp_segments_try(net->system, socket->family);
+        }
+        if (is_wanted) {
+            socket->has_segments = *error == 0;
+            granted.granted = socket->has_segments;
+            granted.os_error = *error;
+        }
+        net_grants_add(&net->grants, granted);
+    }
+}
+
 static int open_sockets(struct net_udp *net, const struct net_udp_options *options,
                         struct net_failure *failure_out)
 {
@@ -174,10 +197,8 @@ static int open_sockets(struct net_udp *net, const struct net_udp_options *optio
                                               .state = UDP_DRAINING,
                                               .family = options->addresses[i].family,
                                               .bound = bound[i]};
-        net_grants_add(
-            &net->grants,
-            (struct net_granted){.name = "segment", .socket_index = i, .asked = options->segments});
     }
+    find_segments(net, options->segments);
     return RESULT_OK;
 }
 

@@ -3,7 +3,8 @@
 #define GSRELAY_DAEMON_NET_NET_UDP_WINDOWS_H
 
 /* net_udp_windows.h - what net_udp_windows.c (sockets, waiting, receiving), net_udp_send_windows.c
- * (sending) and their test share. Private to these. Threads and memory: net_udp.h.
+ * (sending), net_udp_segments_windows.c (several datagrams as one send) and their tests share.
+ * Private to these. Threads and memory: net_udp.h.
  *
  * Each open socket is at every moment in exactly one of four states, so that something is always
  * about to read it: a completion that will come, the owner's next net_udp_recv(), or a time. That
@@ -27,6 +28,7 @@ struct udp_socket {
     SOCKET handle;
     enum udp_state state;
     uint8_t family;
+    bool has_segments; /* Wanted, seen to work at the start, and not refused since. */
     bool is_in_flight; /* In UDP_ARMED, and in no other state. */
     bool is_suspect;   /* The last wake-up was an error, and no datagram came since. */
     struct net_backoff backoff;
@@ -45,6 +47,17 @@ struct net_udp {
     struct net_grants grants;
     uint8_t bytes[]; /* NET_UDP_BATCH buffers of max_datagram + 1. */
 };
+
+/* Whether this system cuts a send into datagrams as told (UDP_SEND_MSG_SIZE; Windows 10 2004). It
+ * is tried out on two sockets of the loopback of this family, once asked. Returns 0 or the system's
+ * error; WSAEOPNOTSUPP where every call succeeded and the datagrams came otherwise, or not within a
+ * moment. */
+int udp_segments_try(struct net_system *system, uint8_t family);
+
+/* One send of several datagrams, each segment_size bytes long but the last, which may be shorter:
+ * WSASendMsg with that size as control message. Returns 0 or the system's error. */
+int udp_segments_send(struct net_system *system, SOCKET socket, const struct addr *to,
+                      WSABUF buffers[], DWORD buffer_count, DWORD segment_size);
 
 /* Whether the machine has this step. */
 bool udp_state_may_change(enum udp_state from, enum udp_state to);

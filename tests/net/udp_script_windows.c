@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/net/udp_script_windows.h"
 
+#include <string.h>
+
 #include "tests/net/process_windows.h"
+
+/* Missing in the headers of MinGW-w64 10. */
+#ifndef UDP_SEND_MSG_SIZE
+#define UDP_SEND_MSG_SIZE 2
+#endif
 
 /* The NTSTATUS by which a completion of ours is known. */
 #define NTSTATUS_BAD ((ULONG_PTR)0xC0000001)
@@ -110,6 +117,74 @@ static int script_send_to(struct net_system *system, SOCKET socket, WSABUF *buff
     return net_system_windows()->send_to(system, socket, buffers, count, sent, to, to_size);
 }
 
+static int script_getsockopt(struct net_system *system, SOCKET socket, int level, int name,
+                             void *value, int *size)
+{
+    if (level == IPPROTO_UDP && name == UDP_SEND_MSG_SIZE &&
+        script_of(system)->cutting != CUT_AS_REAL) {
+        assert_int_equal(*size, sizeof(DWORD));
+        memset(value, 0, sizeof(DWORD));
+        return 0;
+    }
+    return net_system_windows()->getsockopt(system, socket, level, name, value, size);
+}
+
+/* Reads the one control message as Windows would. */
+static DWORD segment_size_of(const WSAMSG *message)
+{
+    WSACMSGHDR header;
+    DWORD size = 0;
+
+    assert_int_equal(message->dwFlags, 0);
+    assert_int_equal(message->Control.len, 24);
+    memcpy(&header, message->Control.buf, sizeof(header));
+    assert_int_equal(header.cmsg_len, 20);
+    assert_int_equal(header.cmsg_level, IPPROTO_UDP);
+    assert_int_equal(header.cmsg_type, UDP_SEND_MSG_SIZE);
+    memcpy(&size, message->Control.buf + sizeof(header), sizeof(size));
+    assert_true(size > 0);
+    return size;
+}
+
+static int script_send_message(struct net_system *system, SOCKET socket, WSAMSG *message,
+                               DWORD *sent)
+{
+    static uint8_t bytes[NET_DATAGRAM_MAX];
+    struct script *const script = script_of(system);
+    DWORD segment_size = segment_size_of(message);
+    DWORD size = 0;
+
+    script->messages++;
+    if (fault_is_due(&script->send_message)) {
+        WSASetLastError(script->send_message.error);
+        return SOCKET_ERROR;
+    }
+    if (script->cutting == CUT_AS_REAL) {
+        return net_system_windows()->send_message(system, socket, message, sent);
+    }
+    for (DWORD i = 0; i < message->dwBufferCount; i++) {
+        const WSABUF *const buffer = &message->lpBuffers[i];
+        assert_true(size + buffer->len <= sizeof(bytes));
+        memcpy(bytes + size, buffer->buf, buffer->len);
+        size += buffer->len;
+    }
+    assert_true(size > segment_size && size <= 64 * segment_size);
+    *sent = size;
+    if (script->cutting == CUT_NOT) {
+        segment_size = size;
+    }
+    for (DWORD at = 0; at < size && script->cutting != CUT_AWAY; at += segment_size) {
+        const DWORD left = size - at;
+        WSABUF buffer = {.buf = (CHAR *)bytes + at,
+                         .len = left < segment_size ? left : segment_size};
+        DWORD taken = 0;
+        assert_int_equal(net_system_windows()->send_to(system, socket, &buffer, 1, &taken,
+                                                       message->name, message->namelen),
+                         0);
+    }
+    return 0;
+}
+
 static BOOL script_operation_result(struct net_system *system, SOCKET socket,
                                     OVERLAPPED *overlapped, DWORD *transferred)
 {
@@ -201,6 +276,8 @@ struct script make_script(void)
     system->post_recv = script_post_recv;
     system->recv_from = script_recv_from;
     system->send_to = script_send_to;
+    system->send_message = script_send_message;
+    system->getsockopt = script_getsockopt;
     system->operation_result = script_operation_result;
     system->cancel = script_cancel;
     system->associate = script_associate;

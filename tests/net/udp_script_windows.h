@@ -19,6 +19,14 @@
 
 #define STEP_NS UINT64_C(1000000)
 
+/* What the script's system makes of a send of several datagrams. */
+enum cutting {
+    CUT_AS_REAL, /* What the real system does. */
+    CUT_AS_TOLD, /* The datagrams, as Windows 10 2004 has it. */
+    CUT_NOT,     /* Takes everything, and sends one long datagram. */
+    CUT_AWAY,    /* Takes everything, and sends nothing. */
+};
+
 struct script {
     struct net_system system; /* First: the backend passes it back to us. */
     uint64_t now_ns;
@@ -26,6 +34,9 @@ struct script {
     struct fault post;
     struct fault receive;
     struct fault send;
+    struct fault send_message;
+    enum cutting cutting;
+    unsigned messages;    /* Calls of send_message. */
     struct fault wake_up; /* A completion that ends badly. */
     struct fault associate;
     struct fault ioctl;
