@@ -9,6 +9,7 @@
  * request.c   requests and their answers; verbs.c makes them
  * room.c      the membership and its members
  * udp.c       datagrams in, binding, pings
+ * measure.c   what PONGs measure: round trip, loss, the room's clock
  * send.c      packing states into datagrams within the budget
  *
  * Nothing here touches the operating system; socket.c does, from outside, through gsrelay_io.h.
@@ -22,7 +23,9 @@
 #include <gsrelay/gsrelay_io.h>
 
 #include "client/event_ring.h"
+#include "client/room_clock.h"
 #include "proto/addr.h"
+#include "proto/body.h"
 #include "proto/control_message.h"
 #include "proto/datagram.h"
 #include "proto/frame.h"
@@ -166,6 +169,7 @@ struct allowance {
 
 #define UDP_QUEUE_SIZE   64
 #define UDP_SAMPLE_COUNT 11 /* A second apart: differences over ten seconds. */
+#define UDP_PING_COUNT   8  /* PINGs that an answer may still come to. */
 
 struct udp_sample {
     uint64_t highest_up;
@@ -207,8 +211,8 @@ struct udp {
     uint64_t bind_pause_ns;
     uint64_t heard_ns; /* The last good datagram, or the beginning. */
     uint64_t ping_due_ns;
-    uint64_t relay_time_us; /* Of the last PONG; 0 = none. */
-    uint64_t relay_time_at_ns;
+    uint64_t room_time_us; /* Of the last PONG; 0 = none. */
+    uint64_t room_time_at_ns;
     uint64_t digest;         /* What was held when that PONG came. */
     unsigned digests_differ; /* PONGs in a row that told another. */
     uint64_t confirmed;      /* Highest sequence that a PONG has said the relay got. */
@@ -216,6 +220,12 @@ struct udp {
 
     struct udp_sample samples[UDP_SAMPLE_COUNT];
     unsigned sample_count;
+    uint64_t pings_us[UDP_PING_COUNT]; /* Our clock in the last PINGs; 0 = answered, or none. */
+    unsigned ping_next;
+    uint32_t jitter_us;
+    uint32_t queue_us; /* As the last PONG told. */
+    uint32_t queue_max_us;
+    struct room_clock clock;
 
     /* The datagram that is being packed. */
     struct record_writer pack;
@@ -356,6 +366,13 @@ void udp_end(struct gsrelay_client *client);
 void udp_run(struct gsrelay_client *client);
 uint64_t udp_deadline(const struct gsrelay_client *client);
 void udp_ping_send(struct gsrelay_client *client);
+
+/* measure.c */
+void measure_begin(struct gsrelay_client *client);
+
+/* A PING with this time on it leaves; an answer to one came. */
+void measure_asked(struct udp *udp, uint64_t client_time_us);
+void measure_answered(struct gsrelay_client *client, const struct body_ping *pong);
 
 /* Seals body_size bytes that stand at bytes + DATAGRAM_HEAD_SIZE and queues the datagram. */
 void udp_queue_put(struct gsrelay_client *client, enum datagram_type type, uint8_t *bytes,

@@ -344,6 +344,13 @@ int gsrelay_rebind(struct gsrelay_client *client)
     return GSRELAY_OK;
 }
 
+int gsrelay_get_room_time(struct gsrelay_client *client, struct gsrelay_room_time *out)
+{
+    uint64_t now_ns = client->sockets != NULL ? socket_os_clock_ns() : client->now_ns;
+
+    return gsrelay_io_room_time(client, now_ns, out);
+}
+
 static bool has_event(const struct gsrelay_client *client)
 {
     return client->events.used > 0 || client->states.used > 0;

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "proto/body.h"
 #include "proto/retained.h"
 
 /* docs/PROTOCOL.md 2.3 and 2.4. */
@@ -18,9 +17,6 @@
 
 /* docs/PROTOCOL.md 2.8. */
 #define DIGESTS_DIFFER_MAX 2
-
-/* A round trip beyond this is a mistake of somebody's clock. */
-#define RTT_LIMIT_US UINT64_C(60000000)
 
 static_assert(GSRELAY_DATAGRAM_LIMIT == DATAGRAM_LIMIT_MAX, "one limit");
 
@@ -93,19 +89,14 @@ void udp_begin(struct gsrelay_client *client, const struct control_membership *m
     udp->bind_pause_ns = BIND_PAUSE_MIN_NS;
     udp->heard_ns = client->now_ns;
     udp->ping_due_ns = TIME_NEVER;
-    udp->relay_time_us = 0;
-    udp->relay_time_at_ns = 0;
+    udp->room_time_us = 0;
+    udp->room_time_at_ns = 0;
     udp->digest = RETAINED_NOT_TOLD;
     udp->digests_differ = 0;
     udp->bye_reason = REASON_NONE;
-    udp->sample_count = 0;
     udp->queue_start = 0;
     udp->queue_count = 0;
-    client->stats.rtt_us = 0;
-    client->stats.rtt_min_us = 0;
-    client->stats.rtt_last_us = 0;
-    client->stats.loss_up_ppm = 0;
-    client->stats.loss_down_ppm = 0;
+    measure_begin(client);
     send_begin(client);
 }
 
@@ -120,17 +111,12 @@ void udp_end(struct gsrelay_client *client)
 
 /* --- Out ------------------------------------------------------------------------------------- */
 
-static uint64_t clock_us(const struct gsrelay_client *client)
-{
-    return client->now_ns / NS_PER_US;
-}
-
 static void send_bind(struct gsrelay_client *client)
 {
     struct udp *udp = &client->udp;
     uint8_t body[BODY_BIND_SIZE];
 
-    body_bind_write(body, clock_us(client));
+    body_bind_write(body, client->now_ns / NS_PER_US);
     put_fixed(client, DATAGRAM_BIND, body, sizeof(body));
     udp->bind_due_ns = client->now_ns + udp->bind_pause_ns;
     udp->bind_pause_ns *= 2;
@@ -141,17 +127,18 @@ static void send_bind(struct gsrelay_client *client)
 void udp_ping_send(struct gsrelay_client *client)
 {
     struct udp *udp = &client->udp;
-    uint64_t delay_us = (client->now_ns - udp->relay_time_at_ns) / NS_PER_US;
-    struct body_ping ping = {.client_time_us = clock_us(client),
-                             .relay_time_us = udp->relay_time_us,
+    uint64_t delay_us = (client->now_ns - udp->room_time_at_ns) / NS_PER_US;
+    struct body_ping ping = {.client_time_us = client->now_ns / NS_PER_US,
+                             .room_time_us = udp->room_time_us,
                              .highest = udp->replay.highest,
                              .received = udp->received & DATAGRAM_SEQUENCE_MAX,
                              .digest = udp->digest};
     uint8_t body[BODY_PING_SIZE];
 
-    if (udp->relay_time_us != 0)
+    if (udp->room_time_us != 0)
         ping.delay_us = delay_us > UINT32_MAX ? UINT32_MAX : (uint32_t)delay_us;
     body_ping_write(body, &ping);
+    measure_asked(udp, ping.client_time_us);
     put_fixed(client, DATAGRAM_PING, body, sizeof(body));
     if (udp->digests_differ >= DIGESTS_DIFFER_MAX) {
         /* Now the relay sends all of it again. Begun anew, the sum has nothing in it either that
@@ -373,40 +360,6 @@ static void take_bound(struct gsrelay_client *client, const uint8_t *body, size_
     client_event_push(client, &event, text, addr_print(&seen, text));
 }
 
-static uint32_t loss_ppm(uint64_t sent, uint64_t received)
-{
-    if (sent == 0 || received >= sent)
-        return 0;
-    return (uint32_t)((sent - received) * 1000000 / sent);
-}
-
-/* Loss is told over the last ten seconds: the difference between the newest sample and the oldest
- * that is kept. Counts that go backwards are a relay's mistake and start it anew. */
-static void sample_loss(struct gsrelay_client *client, const struct body_ping *pong)
-{
-    struct udp *udp = &client->udp;
-    const struct udp_sample *oldest = &udp->samples[0];
-    struct udp_sample sample = {.highest_up = pong->highest,
-                                .received_up = pong->received,
-                                .highest_down = udp->replay.highest,
-                                .received_down = udp->received};
-    const struct udp_sample *last =
-        udp->sample_count > 0 ? &udp->samples[udp->sample_count - 1] : NULL;
-
-    if (last != NULL &&
-        (sample.highest_up < last->highest_up || sample.received_up < last->received_up))
-        udp->sample_count = 0;
-    if (udp->sample_count == UDP_SAMPLE_COUNT) {
-        memmove(udp->samples, udp->samples + 1, sizeof(udp->samples) - sizeof(udp->samples[0]));
-        udp->sample_count--;
-    }
-    udp->samples[udp->sample_count++] = sample;
-    client->stats.loss_up_ppm =
-        loss_ppm(sample.highest_up - oldest->highest_up, sample.received_up - oldest->received_up);
-    client->stats.loss_down_ppm = loss_ppm(sample.highest_down - oldest->highest_down,
-                                           sample.received_down - oldest->received_down);
-}
-
 /* The relay sees the same: the next PING tells it what we held just now. */
 static void compare_digest(struct gsrelay_client *client, uint64_t told)
 {
@@ -419,32 +372,19 @@ static void compare_digest(struct gsrelay_client *client, uint64_t told)
 
 static void take_pong(struct gsrelay_client *client, const uint8_t *body, size_t size)
 {
-    struct gsrelay_stats *stats = &client->stats;
     struct udp *udp = &client->udp;
     struct body_ping pong;
-    uint64_t elapsed_us;
-    uint32_t rtt_us;
 
     if (!body_ping_read(body, size, &pong)) {
-        stats->datagrams_malformed++;
+        client->stats.datagrams_malformed++;
         return;
     }
-    udp->relay_time_us = pong.relay_time_us;
-    udp->relay_time_at_ns = client->now_ns;
+    udp->room_time_us = pong.room_time_us;
+    udp->room_time_at_ns = client->now_ns;
     if (pong.highest <= udp->sequence && pong.highest > udp->confirmed)
         udp->confirmed = pong.highest;
-    sample_loss(client, &pong);
     compare_digest(client, pong.digest);
-
-    elapsed_us = clock_us(client) - pong.client_time_us;
-    if (pong.client_time_us > clock_us(client) || elapsed_us > RTT_LIMIT_US || client->is_input_old)
-        return;
-    rtt_us = elapsed_us > pong.delay_us ? (uint32_t)(elapsed_us - pong.delay_us) : 1;
-    stats->rtt_last_us = rtt_us;
-    stats->rtt_us =
-        stats->rtt_us == 0 ? rtt_us : (uint32_t)((7 * (uint64_t)stats->rtt_us + rtt_us) / 8);
-    if (stats->rtt_min_us == 0 || rtt_us < stats->rtt_min_us)
-        stats->rtt_min_us = rtt_us;
+    measure_answered(client, &pong);
 }
 
 static void take_bye(struct gsrelay_client *client, const uint8_t *body, size_t size)

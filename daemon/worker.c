@@ -20,6 +20,7 @@ struct worker {
     struct net_udp *net;
     struct core *core;
     void *core_memory;
+    uint64_t now_ns; /* As the core has been told last. */
     uint64_t turns;
     uint64_t turns_bounded;
     uint64_t events_withheld;
@@ -161,10 +162,15 @@ static enum output_result output_result(int result)
     return result == RESULT_AGAIN ? OUTPUT_FULL : OUTPUT_FAILED;
 }
 
-static void flush(struct worker *worker, uint64_t now_ns)
+/* Sends what is due. The clock is read anew for each batch: what a state has waited here, and for
+ * how long a PING lay, is told to members and must not leave the turn's own work out. */
+static void flush(struct worker *worker)
 {
     for (;;) {
-        const unsigned count = core_output(worker->core, worker->outputs, SEND_BATCH, now_ns);
+        unsigned count = 0;
+
+        worker->now_ns = os_clock_ns();
+        count = core_output(worker->core, worker->outputs, SEND_BATCH, worker->now_ns);
 
         if (count == 0) {
             return;
@@ -183,7 +189,7 @@ static void flush(struct worker *worker, uint64_t now_ns)
 /* Receives until the sockets are empty or the turn has had enough: in overload, states then grow
  * old here, where newer ones replace them, and not in the kernel's queue, which drops the newest.
  */
-static void receive(struct worker *worker, uint64_t now_ns)
+static void receive(struct worker *worker)
 {
     const uint32_t bound_twice = 2 * core_bound_count(worker->core);
     const uint32_t bound = bound_twice > TURN_DATAGRAMS ? bound_twice : TURN_DATAGRAMS;
@@ -200,9 +206,9 @@ static void receive(struct worker *worker, uint64_t now_ns)
             const struct path from = {.peer = received->from,
                                       .socket = (uint16_t)received->socket_index};
 
-            core_datagram(worker->core, &from, received->bytes, received->size, now_ns);
+            core_datagram(worker->core, &from, received->bytes, received->size, worker->now_ns);
             if (core_is_pressed(worker->core)) {
-                flush(worker, now_ns);
+                flush(worker);
             }
         }
         taken += count;
@@ -256,17 +262,16 @@ static uint64_t wait_time_ns(struct worker *worker)
 
 static void turn(struct worker *worker)
 {
-    const uint64_t now_ns = os_clock_ns();
-
+    worker->now_ns = os_clock_ns();
     worker->is_blocked = false;
     worker->has_more_commands = false;
     take_limits(worker);
-    take_commands(worker, now_ns);
-    receive(worker, now_ns);
-    core_run_timers(worker->core, now_ns);
-    flush(worker, now_ns);
+    take_commands(worker, worker->now_ns);
+    receive(worker);
+    core_run_timers(worker->core, worker->now_ns);
+    flush(worker);
     pass_events(worker);
-    answer_snapshot(worker, now_ns);
+    answer_snapshot(worker, worker->now_ns);
     link_pulse_answer(&worker->link.pulse);
     worker->turns++;
     if (core_is_ticking(worker->core) != worker->is_precise) {

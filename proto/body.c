@@ -80,11 +80,13 @@ bool body_ping_read(const uint8_t *body, size_t size, struct body_ping *out)
     }
     wire_reader_init(&reader, body, size);
     out->client_time_us = wire_get_u64(&reader);
-    out->relay_time_us = wire_get_u64(&reader);
+    out->room_time_us = wire_get_u64(&reader);
     out->delay_us = wire_get_u32(&reader);
     out->highest = wire_get_u48(&reader);
     out->received = wire_get_u48(&reader);
     out->digest = wire_get_u64(&reader);
+    out->queue_us = wire_get_u32(&reader);
+    out->queue_max_us = wire_get_u32(&reader);
     return true;
 }
 
@@ -94,11 +96,13 @@ void body_ping_write(uint8_t out[BODY_PING_SIZE], const struct body_ping *ping)
 
     wire_writer_init(&writer, out, BODY_PING_SIZE);
     wire_put_u64(&writer, ping->client_time_us);
-    wire_put_u64(&writer, ping->relay_time_us);
+    wire_put_u64(&writer, ping->room_time_us);
     wire_put_u32(&writer, ping->delay_us);
     wire_put_u48(&writer, ping->highest & MASK_48);
     wire_put_u48(&writer, ping->received & MASK_48);
     wire_put_u64(&writer, ping->digest);
+    wire_put_u32(&writer, ping->queue_us);
+    wire_put_u32(&writer, ping->queue_max_us);
 }
 
 bool body_bye_read(const uint8_t *body, size_t size, unsigned *reason_out)

@@ -21,21 +21,23 @@
 #define BODY_CHALLENGE_SIZE 8
 #define BODY_CONFIRM_SIZE   42
 #define BODY_BOUND_SIZE     18
-#define BODY_PING_SIZE      40
-#define BODY_PONG_SIZE      40
+#define BODY_PING_SIZE      48
+#define BODY_PONG_SIZE      48
 #define BODY_BYE_SIZE       8
 #define BODY_PROBE_SIZE     8
-#define BODY_FIXED_SIZE_MAX 42
+#define BODY_FIXED_SIZE_MAX 48
 
 /* PING and PONG have one shape. */
 struct body_ping {
     uint64_t client_time_us; /* PING: the client's clock. PONG: the same value back. */
-    uint64_t relay_time_us;  /* PING: that of the last PONG, 0 = none. PONG: the relay's clock. */
+    uint64_t room_time_us;   /* PING: that of the last PONG, 0 = none. PONG: the room's clock. */
     uint32_t delay_us;       /* Between the other side's last message and this one. */
     uint64_t highest;        /* Highest sequence received from the other side, 48 bits. */
     uint64_t received;       /* Datagrams received from the other side, modulo 2^48. */
     uint64_t digest;         /* Of the retained states: PING what the client held when the last PONG
                                 came, PONG what it should hold. RETAINED_NOT_TOLD. */
+    uint32_t queue_us;       /* PONG: how long states wait in the relay; PING: 0, ignored. */
+    uint32_t queue_max_us;   /* PONG: the longest that one did lately; PING: 0, ignored. */
 };
 
 bool body_bind_read(const uint8_t *body, size_t size, uint64_t *client_time_out);

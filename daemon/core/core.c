@@ -345,8 +345,9 @@ bool core_member_stats(const struct core *core, struct slot_ref name, struct cor
     *out = (struct core_member_stats){
         .rtt_ns = slot->quality.rtt_ns,
         .rtt_var_ns = slot->quality.rtt_var_ns,
-        .loss_up_ppm = quality_loss_ppm(slot->replay.highest, slot->received),
-        .loss_down_ppm = quality_loss_ppm(slot->quality.down_highest, slot->quality.down_received),
+        .loss_up_ppm = quality_loss_up_ppm(&slot->quality),
+        .loss_down_ppm = quality_loss_down_ppm(&slot->quality),
+        .queue_us = slot->quality.queue_us,
         .highest_up = slot->replay.highest,
         .received_up = slot->received,
         .highest_down = slot->quality.down_highest,

@@ -146,8 +146,9 @@ bool core_is_ticking(const struct core *core);
 struct core_member_stats {
     uint64_t rtt_ns; /* Smoothed; 0 = not measured yet. */
     uint64_t rtt_var_ns;
-    uint32_t loss_up_ppm; /* Lost of 1,000,000 datagrams, since the slot was made. */
+    uint32_t loss_up_ppm; /* Lost of 1,000,000 datagrams in the last five to ten seconds. */
     uint32_t loss_down_ppm;
+    uint32_t queue_us;   /* As its last PONG has told. */
     uint64_t highest_up; /* Sequences and datagrams that loss is made of. */
     uint64_t received_up;
     uint64_t highest_down; /* As the client said last. */

@@ -2,6 +2,7 @@
 #ifndef GSRELAY_CORE_COUNTERS_H
 #define GSRELAY_CORE_COUNTERS_H
 
+#include "daemon/core/quality.h"
 #include "proto/reason.h"
 
 #include <stdint.h>
@@ -44,10 +45,18 @@ struct core_counters {
     uint64_t auto_tick_raised;  /* How often it was lengthened. */
     uint64_t receivers_held;    /* Members that a flush left waiting for their downlink budget. */
     uint64_t flush_late_ns_max; /* How late the latest flush of a tick was. */
-    uint32_t slots_in_use;      /* Gauge. */
-    uint32_t slots_bound;       /* Gauge. */
-    uint32_t rooms_in_use;      /* Gauge. */
-    uint32_t cells_in_use;      /* Gauge. */
+    uint64_t queue_times[QUALITY_BINS]; /* Flushes by how long their oldest record had waited. */
+    uint64_t queue_ns_max;
+    uint64_t rtts[QUALITY_BINS];    /* PINGs that measured a round trip, by what they measured. */
+    uint64_t jitters[QUALITY_BINS]; /* The same PINGs, by the jitter after them. */
+    uint64_t path_up_sent;          /* Sums over all members, of what loss is made of: sequences */
+    uint64_t path_up_received;      /* used and datagrams that came, as far as PINGs have told. */
+    uint64_t path_down_sent;
+    uint64_t path_down_received;
+    uint32_t slots_in_use; /* Gauge. */
+    uint32_t slots_bound;  /* Gauge. */
+    uint32_t rooms_in_use; /* Gauge. */
+    uint32_t cells_in_use; /* Gauge. */
     uint32_t cells_in_use_max;
 };
 

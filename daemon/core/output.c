@@ -54,22 +54,46 @@ static void note_digest(struct core *core, uint32_t index, uint64_t digest)
     }
 }
 
+static uint32_t to_us(uint64_t time_ns)
+{
+    return time_ns / NS_PER_US < UINT32_MAX ? (uint32_t)(time_ns / NS_PER_US) : UINT32_MAX;
+}
+
+/* How long states wait here on their way to the member: its room's figures, or its own where a
+ * downlink budget makes them wait for longer. */
+static void note_queue_time(struct core *core, struct slot *slot)
+{
+    struct quality *quality = &slot->quality;
+    uint64_t smoothed_ns = 0;
+    uint64_t max_ns = 0;
+
+    queue_time_get(&core->rooms[slot->room].queue, core->now_ns, &smoothed_ns, &max_ns);
+    if (quality->own_wait_ns > smoothed_ns) {
+        smoothed_ns = quality->own_wait_ns;
+    }
+    quality->queue_us = to_us(smoothed_ns);
+    quality->queue_max_us = to_us(max_ns > smoothed_ns ? max_ns : smoothed_ns);
+    quality->own_wait_ns = 0;
+}
+
 static void send_pong(struct core *core, uint32_t index)
 {
     struct slot *slot = &core->slots[index];
     uint8_t *room = batch_body(&core->batch);
-    const uint64_t delay_us = (core->now_ns - slot->ping_came_ns) / NS_PER_US;
-    const struct body_ping pong = {
+    struct body_ping pong = {
         .client_time_us = slot->ping_client_us,
-        .relay_time_us = core->now_ns / NS_PER_US,
-        .delay_us = delay_us < UINT32_MAX ? (uint32_t)delay_us : UINT32_MAX,
+        .room_time_us = room_clock_ns(core, slot->room) / NS_PER_US,
+        .delay_us = to_us(core->now_ns - slot->ping_came_ns),
         .highest = slot->replay.highest,
         .received = slot->received,
         .digest = digest_of(core, slot),
     };
 
+    note_queue_time(core, slot);
+    pong.queue_us = slot->quality.queue_us;
+    pong.queue_max_us = slot->quality.queue_max_us;
     note_digest(core, index, pong.digest);
-    slot->quality.pong_us = pong.relay_time_us;
+    slot->quality.pong_us = pong.room_time_us;
     body_ping_write(room + DATAGRAM_HEAD_SIZE, &pong);
     batch_add(core, index, &slot->path, DATAGRAM_PONG, room, BODY_PONG_SIZE, 0);
 }

@@ -382,7 +382,12 @@ static bool write_item(struct packing *packing, const struct pack_item *item, un
         return false;
     }
     if ((item->id & RING_BIT) == 0) {
+        const struct stream *stream = outbox_stream(packing->core, packing->room_index, item->id);
+
         slot->rotor = item->id + 1;
+        if (!stream->is_retained && member_set_has(&packing->alone, member)) {
+            quality_waited(&slot->quality, packing->now_ns - stream->arrived_ns);
+        }
     }
     member_set_add(&self, member);
     take(packing, item->id, &self);

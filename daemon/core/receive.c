@@ -266,7 +266,7 @@ static void check_digest(const struct arrival *arrival, const struct body_ping *
 {
     struct slot *slot = arrival->slot;
 
-    if (slot->digest_told == RETAINED_NOT_TOLD || ping->relay_time_us != slot->quality.pong_us) {
+    if (slot->digest_told == RETAINED_NOT_TOLD || ping->room_time_us != slot->quality.pong_us) {
         return;
     }
     slot->digests_differ =
@@ -275,6 +275,27 @@ static void check_digest(const struct arrival *arrival, const struct body_ping *
     if (slot->digests_differ >= DIGESTS_DIFFER_MAX) {
         slot_repair(arrival->core, arrival->index, arrival->now_ns);
     }
+}
+
+/* What the member's path was found to be, and the sums of all of them. */
+static void measure_path(const struct arrival *arrival, const struct body_ping *ping)
+{
+    struct core *core = arrival->core;
+    struct slot *slot = arrival->slot;
+    struct quality *quality = &slot->quality;
+    const struct quality_mark before = quality->last;
+    const struct quality_counts counts = {.up_highest = slot->replay.highest,
+                                          .up_received = slot->received,
+                                          .down_sent = slot->sequence_down};
+
+    if (quality_ping(quality, ping, &counts, room_clock_ns(core, slot->room))) {
+        core->counters.rtts[quality_bin(quality->rtt_last_ns, QUALITY_RTT_SHIFT)]++;
+        core->counters.jitters[quality_bin(quality->rtt_var_ns, QUALITY_QUEUE_SHIFT)]++;
+    }
+    core->counters.path_up_sent += quality->last.up_highest - before.up_highest;
+    core->counters.path_up_received += quality->last.up_received - before.up_received;
+    core->counters.path_down_sent += quality->last.down_highest - before.down_highest;
+    core->counters.path_down_received += quality->last.down_received - before.down_received;
 }
 
 static enum reason act_ping(const struct arrival *arrival)
@@ -287,7 +308,7 @@ static enum reason act_ping(const struct arrival *arrival)
     }
     if (arrival->is_on_path) {
         check_digest(arrival, &ping);
-        quality_ping(&slot->quality, &ping, slot->sequence_down, arrival->now_ns);
+        measure_path(arrival, &ping);
         slot->ping_client_us = ping.client_time_us;
         slot->ping_came_ns = arrival->now_ns;
         slot_answer(arrival->core, arrival->index, ANSWER_PONG);

@@ -287,6 +287,9 @@ void room_touch(struct core *core, uint32_t index, uint64_t now_ns)
 
     const bool is_idle = room->flush == FLUSH_NONE || room->flush == FLUSH_HELD;
 
+    if (room->touched_ns == 0) {
+        room->touched_ns = now_ns;
+    }
     if (is_idle && tick_ns(core, room) > 0) {
         await_tick(core, index, now_ns);
     } else if (is_idle) {
@@ -301,11 +304,33 @@ void room_touch(struct core *core, uint32_t index, uint64_t now_ns)
     }
 }
 
+uint64_t room_clock_ns(const struct core *core, uint32_t index)
+{
+    return core->now_ns - core->rooms[index].made_ns;
+}
+
+/* What was held back for a budget goes on waiting; its members are told of that by themselves. */
+static void note_queue_time(struct core *core, struct room *room, uint64_t now_ns)
+{
+    const uint64_t waited_ns = now_ns - room->touched_ns;
+
+    if (room->touched_ns == 0) {
+        return;
+    }
+    room->touched_ns = 0;
+    queue_time_add(&room->queue, waited_ns, now_ns);
+    core->counters.queue_times[quality_bin(waited_ns, QUALITY_QUEUE_SHIFT)]++;
+    if (waited_ns > core->counters.queue_ns_max) {
+        core->counters.queue_ns_max = waited_ns;
+    }
+}
+
 void room_flushed(struct core *core, uint32_t index, uint64_t now_ns)
 {
     struct room *room = &core->rooms[index];
     uint64_t wait_ns = UINT64_MAX;
 
+    note_queue_time(core, room, now_ns);
     for (unsigned member = member_set_next(&room->pongs, 0); member != MEMBER_NONE;
          member = member_set_next(&room->pongs, member + 1)) {
         slot_answer(core, room_slot(core, index, member), ANSWER_PONG);

@@ -5,6 +5,7 @@
 #include "daemon/core/bucket.h"
 #include "daemon/core/core.h"
 #include "daemon/core/member_set.h"
+#include "daemon/core/quality.h"
 #include "daemon/core/ring.h"
 #include "daemon/core/share.h"
 
@@ -58,6 +59,8 @@ struct room {
 
     enum room_flush flush;
     uint64_t flush_due_ns;   /* FLUSH_TIMED and FLUSH_HELD: when. */
+    uint64_t touched_ns;     /* When the first of what waits now came; 0 = nothing has since. */
+    struct queue_time queue; /* How long that waits. */
     uint32_t waiting;        /* Deliveries that wait, of all members. */
     bool is_heritable;       /* What a host retains passes to the next one when it leaves. */
     uint32_t retained_bytes; /* Payload of all retained records. */
@@ -118,6 +121,9 @@ uint16_t room_member_id(const struct core *core, uint32_t index, unsigned member
 
 /* Something waits now: sees to it that it is flushed at its time. */
 void room_touch(struct core *core, uint32_t index, uint64_t now_ns);
+
+/* The room's clock: the time since it was made, which its members share. */
+uint64_t room_clock_ns(const struct core *core, uint32_t index);
 
 /* All is packed that may be: waits until the first of those held back has budget again, or for
  * whatever comes before. */

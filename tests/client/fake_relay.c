@@ -295,7 +295,7 @@ static void answer_datagram(struct fake_relay *relay, const struct datagram_head
         fake_relay_datagram(relay, DATAGRAM_BOUND, answer_body, BODY_BOUND_SIZE);
     } else if (head->type == DATAGRAM_PING) {
         must(body_ping_read(body, size, &ping));
-        ping.relay_time_us = relay->now_ns / 1000 + 1;
+        ping.room_time_us = relay->now_ns / 1000 + 1;
         ping.delay_us = 0;
         ping.highest = relay->replay.highest;
         ping.received = relay->received;

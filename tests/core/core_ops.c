@@ -339,7 +339,7 @@ static void send_ping(struct ops *ops, struct ops_client *client)
 
     if (take_below(ops, 2) == 0) {
         ping = (struct body_ping){.client_time_us = take(ops),
-                                  .relay_time_us = take(ops) * UINT64_C(0x10000000),
+                                  .room_time_us = take(ops) * UINT64_C(0x10000000),
                                   .delay_us = take(ops),
                                   .highest = take(ops),
                                   .received = take(ops)};

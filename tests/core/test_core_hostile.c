@@ -111,7 +111,7 @@ static void members__with_forged_sources__amplify_nothing(void **state)
 {
     struct relay_limits limits = fixture_limits();
     struct world *world = NULL;
-    uint8_t body[BODY_BIND_SIZE] = {0xFF, 0xFF, 0, 0, 3, 'a', 'b', 'c'};
+    uint8_t body[BODY_FIXED_SIZE_MAX] = {0xFF, 0xFF, 0, 0, 3, 'a', 'b', 'c'};
     (void)state;
 
     limits.challenge_session_rate = 1000;

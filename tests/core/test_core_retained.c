@@ -48,11 +48,11 @@ static uint64_t hash(const struct client *client, uint8_t stream, const char *te
 }
 
 /* A PING that answers the last PONG; the PONG to it is in world->pong. */
-static void ping(struct world *world, struct client *client, uint64_t relay_time_us,
+static void ping(struct world *world, struct client *client, uint64_t room_time_us,
                  uint64_t digest)
 {
     const struct body_ping out = {
-        .client_time_us = 1, .relay_time_us = relay_time_us, .digest = digest};
+        .client_time_us = 1, .room_time_us = room_time_us, .digest = digest};
     uint8_t body[BODY_PING_SIZE];
     const struct sent *sent = NULL;
 
@@ -70,7 +70,7 @@ static void ping(struct world *world, struct client *client, uint64_t relay_time
 static void ping_back(struct world *world, struct client *client, uint64_t digest)
 {
     world->f.now_ns += SECOND;
-    ping(world, client, world->pong.relay_time_us, digest);
+    ping(world, client, world->pong.room_time_us, digest);
 }
 
 static uint64_t repairs(const struct world *world)
@@ -212,7 +212,7 @@ static void digest__wrong_again_and_again__brings_all_once_a_second_at_most(void
     /* A client that pings 20 times a second and always has it wrong. */
     for (unsigned count = 0; count < 200; count++) {
         world.f.now_ns += 50 * MS;
-        ping(&world, &world.c, world.pong.relay_time_us, 7);
+        ping(&world, &world.c, world.pong.room_time_us, 7);
     }
     assert_in_range(repairs(&world), 9, 11);
     fixture_close(&world.f);
@@ -228,12 +228,12 @@ static void ping__that_answers_no_last_pong__is_not_judged(void **state)
     fixture_settle(&world.f);
     ping(&world, &world.c, 0, RETAINED_NOT_TOLD);
     for (unsigned count = 0; count < 5; count++) {
-        const uint64_t relay_time_us = world.pong.relay_time_us;
+        const uint64_t room_time_us = world.pong.room_time_us;
 
         /* Each PONG is answered right, then again, wrong; and others are made up. */
         ping_back(&world, &world.c, hash(&world.a, 1, "a1"));
-        ping(&world, &world.c, relay_time_us, 1);
-        ping(&world, &world.c, relay_time_us + 12345, 1);
+        ping(&world, &world.c, room_time_us, 1);
+        ping(&world, &world.c, room_time_us + 12345, 1);
         ping(&world, &world.c, 0, 1);
     }
     assert_int_equal(repairs(&world), 0);
@@ -260,7 +260,7 @@ static void member__always_behind_its_budget__is_repaired_unseen(void **state)
             fixture_run(&world.f, world.f.now_ns + 50 * MS);
             fixture_forget(&world.f);
         }
-        ping(&world, &world.c, world.pong.relay_time_us, 1);
+        ping(&world, &world.c, world.pong.room_time_us, 1);
         assert_true(world.pong.digest == RETAINED_NOT_TOLD);
     }
     assert_in_range(repairs(&world), 2, 4);

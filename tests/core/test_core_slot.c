@@ -228,6 +228,7 @@ static void stats__of_a_member__follow_its_pings(void **state)
     fixture_open(&f, &limits);
     client_create(&f, &a, 1, 0);
     client_bind(&f, &a);
+    f.now_ns += SECOND;
     send_ping(&f, &a, &a.path, &ping);
     fixture_settle(&f);
     (void)body_ping_read(datagram_body(client_find(&f, &a, DATAGRAM_PONG, 0)->bytes),

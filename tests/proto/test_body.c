@@ -80,7 +80,7 @@ static void bound__ipv4__mapped_on_the_wire(void **state)
 static void ping__round_trip__counts_are_48_bits(void **state)
 {
     const struct body_ping ping = {.client_time_us = UINT64_MAX,
-                                   .relay_time_us = 2,
+                                   .room_time_us = 2,
                                    .delay_us = UINT32_MAX,
                                    .highest = 0xffffffffffff,
                                    .received = UINT64_C(0x5000000000007)};
@@ -91,7 +91,7 @@ static void ping__round_trip__counts_are_48_bits(void **state)
     assert_int_equal(body[BODY_PING_SIZE], 0xaa);
     assert_true(body_ping_read(body, BODY_PING_SIZE, &read));
     assert_true(read.client_time_us == UINT64_MAX);
-    assert_true(read.relay_time_us == 2);
+    assert_true(read.room_time_us == 2);
     assert_true(read.delay_us == UINT32_MAX);
     assert_true(read.highest == 0xffffffffffff);
     assert_true(read.received == 7);

@@ -239,7 +239,7 @@ static void fixed_bodies__file__values_as_the_generator_put_them(void **state)
         case DATAGRAM_PING:
         case DATAGRAM_PONG:
             assert_true(body_ping_read(bytes, size, &ping));
-            assert_true(ping.client_time_us == 1000000 && ping.relay_time_us == 2000000);
+            assert_true(ping.client_time_us == 1000000 && ping.room_time_us == 2000000);
             assert_true(ping.delay_us == 1500 && ping.highest == 77 && ping.received == 70);
             break;
         case DATAGRAM_BYE:

@@ -221,6 +221,7 @@ def retained_hash(member, stream, payload):
 DIGEST = sum(retained_hash(*state) for state in RETAINED) & MASK
 PING_BODY = struct.pack(">QQL", 1_000_000, 2_000_000, 1500) + (77).to_bytes(6, "big") + (70).to_bytes(6, "big") + \
     struct.pack(">Q", DIGEST)
+QUEUE = struct.pack(">LL", 850, 16_200)
 COOKIE = counted(0xC0, 8)
 
 DATAGRAMS = [
@@ -229,8 +230,8 @@ DATAGRAMS = [
     ("down", "CHALLENGE", COOKIE),
     ("up", "CONFIRM", COOKIE + bytes(34)),
     ("down", "BOUND", bytes(10) + b"\xff\xff" + bytes([192, 0, 2, 33]) + struct.pack(">H", 50000)),
-    ("up", "PING", PING_BODY),
-    ("down", "PONG", PING_BODY),
+    ("up", "PING", PING_BODY + bytes(8)),
+    ("down", "PONG", PING_BODY + QUEUE),
     ("down", "BYE", struct.pack(">H", 166) + bytes(6)),
     ("down", "PROBE", bytes(8)),
     ("down", "DATA", put_record("down", 2, 0, b"")),

@@ -364,6 +364,41 @@ size_t gsrelay_get_members(const struct gsrelay_client *client, uint16_t *out, s
 /* The measured way to the relay and back over UDP, in microseconds; 0 = not measured yet. */
 uint32_t gsrelay_get_rtt_us(const struct gsrelay_client *client);
 
+/* How good a member's way to the relay and back is. In each direction loss is that of the last ten
+ * seconds or so; in one of a million. */
+struct gsrelay_quality {
+    uint32_t rtt_us; /* Smoothed (RFC 6298: an eighth of each new sample). */
+    uint32_t
+        jitter_us; /* The mean deviation of the round trip (RFC 6298: a quarter of each new). */
+    uint32_t loss_up_ppm;
+    uint32_t loss_down_ppm;
+    uint32_t queue_us;     /* How long the oldest of what the relay sends together has waited there:
+                              its tick, its load, and our own downlink budget. Smoothed. */
+    uint32_t queue_max_us; /* The longest in the last second or two. Of others: 0. */
+};
+
+/* Of ourselves (our own id), as we and the relay measure it; of the others only the host is told,
+ * every few seconds (GSRELAY_EVENT_QUALITY), as the relay measures it: what a member says about
+ * itself is in it, so a member can lie about its own figures, and about nobody else's.
+ * GSRELAY_WRONG_STATE outside a room or while nothing is known; GSRELAY_INVALID for who is no
+ * member. */
+int gsrelay_get_quality(const struct gsrelay_client *client, uint16_t member,
+                        struct gsrelay_quality *out);
+
+/* The room's clock, which all its members share: microseconds since the room was made. It never
+ * goes back, and goes on while the own address changes or the connection is resumed; another room
+ * has another clock. What it tells is within error_us of the truth, which is half of the shortest
+ * round trip of late, and more the longer ago that was. It is usually much nearer: by half of what
+ * the ways up and down differ. */
+struct gsrelay_room_time {
+    uint64_t time_us;
+    uint32_t error_us;
+    uint32_t reserved;
+};
+
+/* Now. GSRELAY_WRONG_STATE outside a room and until the first answer over UDP has come. */
+int gsrelay_get_room_time(struct gsrelay_client *client, struct gsrelay_room_time *out);
+
 /* Counters since gsrelay_create(); the measurements are those of the present membership. */
 struct gsrelay_stats {
     uint32_t rtt_us; /* Smoothed (RFC 6298: an eighth of each new sample). */

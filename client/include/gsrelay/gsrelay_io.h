@@ -7,7 +7,7 @@
  * For engines with sockets of their own, for tests, and for event loops. The caller moves bytes and
  * tells the time; the client never touches the operating system. A client that is driven from here
  * is not used with gsrelay_connect(), gsrelay_poll() or gsrelay_rebind(); all else of gsrelay.h
- * works the same. The loop is:
+ * works the same, gsrelay_get_room_time() as of the last time that was told. The loop is:
  *
  *     gsrelay_io_start(client, now)
  *     again and again:
@@ -76,6 +76,10 @@ void gsrelay_io_udp_rebind(struct gsrelay_client *client, uint64_t now_ns);
 
 /* Does what is due. Closes the datagram that is being packed. */
 void gsrelay_io_run(struct gsrelay_client *client, uint64_t now_ns);
+
+/* gsrelay_get_room_time() at a time of the caller's clock. */
+int gsrelay_io_room_time(struct gsrelay_client *client, uint64_t now_ns,
+                         struct gsrelay_room_time *out);
 
 /* The time at which gsrelay_io_run() has something to do; UINT64_MAX for never. */
 uint64_t gsrelay_io_deadline(const struct gsrelay_client *client);
