@@ -220,7 +220,8 @@ int gsrelay_io_udp_peer(const struct gsrelay_client *client, struct gsrelay_udp_
 {
     if (!client->udp.exists)
         return GSRELAY_WRONG_STATE;
-    *out = (struct gsrelay_udp_peer){.serial = client->udp.serial, .port = client->udp.port};
+    *out = (struct gsrelay_udp_peer){
+        .serial = client->udp.serial, .port = client->udp.port, .slot = client->udp.slot};
     memcpy(out->address, client->udp.address, sizeof(out->address));
     return GSRELAY_OK;
 }
@@ -230,6 +231,16 @@ void gsrelay_io_udp_rebind(struct gsrelay_client *client, uint64_t now_ns)
     client_time_set(client, now_ns);
     if (client->udp.exists)
         begin_binding(client);
+}
+
+uint32_t gsrelay_io_udp_slot(const void *bytes, size_t size)
+{
+    const uint8_t *head = bytes;
+
+    /* docs/PROTOCOL.md 2.1: the slot stands behind the first byte. */
+    if (size < DATAGRAM_OVERHEAD)
+        return GSRELAY_SLOT_NONE;
+    return (uint32_t)head[1] << 16 | (uint32_t)head[2] << 8 | head[3];
 }
 
 /* --- In -------------------------------------------------------------------------------------- */

@@ -28,6 +28,8 @@ int program_main(int argc, char **argv)
         return TOOL_DONE;
     case TOOL_TICKET:
         return mint_run(&options);
+    case TOOL_LOAD:
+        return load_run(&options);
     case TOOL_CREATE:
     case TOOL_JOIN:
     case TOOL_SEND:

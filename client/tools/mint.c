@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "client/tools/load.h"
 #include "client/tools/tool.h"
 
 #include <stdio.h>
@@ -129,34 +130,99 @@ static int add_grants(struct ticket *ticket, const struct tool_options *options)
     return 0;
 }
 
+/* Writes the name and the key of a ticket for that client. Its size, or -1. */
+static int make_ticket(const struct tool_options *options, const struct ticket_secret *secret,
+                       const char *client_id, char name_out[TICKET_NAME_MAX + 1],
+                       uint8_t key_out[TICKET_KEY_SIZE])
+{
+    struct ticket ticket = {.expires_s = os_wall_ms() / 1000 + options->lifetime_s};
+    int size;
+
+    if (add_grants(&ticket, options) < 0)
+        return -1;
+    if (strlen(client_id) <= TICKET_CLIENT_ID_MAX)
+        memcpy(ticket.client_id, client_id, strlen(client_id) + 1);
+    memcpy(ticket.key_id, secret->key_id, sizeof(ticket.key_id));
+    size = ticket_print(&ticket, name_out);
+    if (size < 0) {
+        say("--client is 1 to 64 of A-Z a-z 0-9 . _ @ -, and a ticket has at most %d bytes",
+            TICKET_NAME_MAX);
+        return -1;
+    }
+    ticket_key(secret->bytes, name_out, (size_t)size, key_out);
+    return size;
+}
+
 int mint_run(const struct tool_options *options)
 {
-    const char *client_id = options->client_id;
-    struct ticket ticket = {.expires_s = os_wall_ms() / 1000 + options->lifetime_s};
+    char client_id[TICKET_CLIENT_ID_MAX + 2];
     struct ticket_secret secret;
     char name[TICKET_NAME_MAX + 1];
     char line[TICKET_LINE_SIZE];
     uint8_t key[TICKET_KEY_SIZE];
     int size;
 
-    if (add_grants(&ticket, options) < 0 || find_secret(options, &secret) < 0)
+    if (find_secret(options, &secret) < 0)
         return TOOL_USAGE;
     /* A relay lets a client id in once, so two tickets without one must not be the same client. */
-    if (client_id == NULL)
-        snprintf(ticket.client_id, sizeof(ticket.client_id), "client-%08x",
-                 (unsigned)randombytes_random());
-    else if (strlen(client_id) <= TICKET_CLIENT_ID_MAX)
-        memcpy(ticket.client_id, client_id, strlen(client_id) + 1);
-    memcpy(ticket.key_id, secret.key_id, sizeof(ticket.key_id));
-    size = ticket_print(&ticket, name);
-    if (size < 0) {
-        sodium_memzero(&secret, sizeof(secret));
-        say("--client is 1 to 64 of A-Z a-z 0-9 . _ @ -, and a ticket has at most %d bytes",
-            TICKET_NAME_MAX);
-        return TOOL_USAGE;
-    }
-    ticket_key(secret.bytes, name, (size_t)size, key);
-    ticket_line_print(name, key, line);
+    if (options->client_id == NULL)
+        snprintf(client_id, sizeof(client_id), "client-%08x", (unsigned)randombytes_random());
+    else
+        snprintf(client_id, sizeof(client_id), "%s", options->client_id);
+    size = make_ticket(options, &secret, client_id, name, key);
     sodium_memzero(&secret, sizeof(secret));
+    if (size < 0)
+        return TOOL_USAGE;
+    ticket_line_print(name, key, line);
     return print_line("%s", line) ? TOOL_DONE : TOOL_REFUSED;
+}
+
+/* --- Tickets for a load ---------------------------------------------------------------------- */
+
+int load_tickets_open(struct load_tickets *tickets, const struct tool_options *options)
+{
+    *tickets = (struct load_tickets){.options = options, .batch = randombytes_random()};
+    if (options->secret_file != NULL)
+        return find_secret(options, &tickets->secret);
+    if (options->ticket_file == NULL)
+        return 0;
+    tickets->file = open_file(options->ticket_file, "ticket file");
+    return tickets->file == NULL ? -1 : 0;
+}
+
+void load_tickets_close(struct load_tickets *tickets)
+{
+    sodium_memzero(&tickets->secret, sizeof(tickets->secret));
+    if (tickets->file != NULL)
+        fclose(tickets->file);
+    tickets->file = NULL;
+}
+
+int load_tickets_next(struct load_tickets *tickets, char name_out[GSRELAY_TICKET_NAME_MAX + 1],
+                      uint8_t key_out[GSRELAY_TICKET_KEY_SIZE])
+{
+    const struct tool_options *options = tickets->options;
+    char line[TICKET_LINE_SIZE + 2];
+    int result;
+
+    tickets->count++;
+    if (options->secret_file != NULL) {
+        snprintf(line, sizeof(line), "load-%08x-%u", (unsigned)tickets->batch, tickets->count);
+        return make_ticket(options, &tickets->secret, line, name_out, key_out) < 0 ? -1 : 1;
+    }
+    if (tickets->file == NULL)
+        return 0;
+    if (next_line(tickets->file, line, sizeof(line)) != 1) {
+        say("%s has no ticket for client %u: it takes a line for each, as a relay lets one client "
+            "in once; --secret-file makes them",
+            options->ticket_file, tickets->count);
+        return -1;
+    }
+    result = gsrelay_ticket_read(line, name_out, key_out);
+    sodium_memzero(line, sizeof(line));
+    if (result >= 0)
+        return 1;
+    say("line %u of %s is not a ticket: NAME KEY, as gsrelay ticket prints it", tickets->count,
+        options->ticket_file);
+    return -1;
 }

@@ -22,6 +22,15 @@ enum option_id {
     OPTION_CLIENT,
     OPTION_EXPIRES,
     OPTION_GRANT,
+    OPTION_ROOMS,
+    OPTION_MEMBERS,
+    OPTION_RATE,
+    OPTION_SIZE,
+    OPTION_DURATION,
+    OPTION_RAMP,
+    OPTION_CLOSED,
+    OPTION_TICK,
+    OPTION_PID,
     OPTION_HELP,
     OPTION_VERSION
 };
@@ -49,6 +58,15 @@ static const struct option options[] = {
     {"client", 0, true, OPTION_CLIENT},
     {"expires", 0, true, OPTION_EXPIRES},
     {"grant", 0, true, OPTION_GRANT},
+    {"rooms", 0, true, OPTION_ROOMS},
+    {"members", 0, true, OPTION_MEMBERS},
+    {"rate", 0, true, OPTION_RATE},
+    {"size", 0, true, OPTION_SIZE},
+    {"duration", 0, true, OPTION_DURATION},
+    {"ramp", 0, true, OPTION_RAMP},
+    {"closed", 0, false, OPTION_CLOSED},
+    {"tick", 0, true, OPTION_TICK},
+    {"pid", 0, true, OPTION_PID},
     {"help", 'h', false, OPTION_HELP},
     {"version", 'V', false, OPTION_VERSION},
 };
@@ -68,6 +86,7 @@ static const struct command commands[] = {
     {"watch", TOOL_WATCH, 1, 1, " CODE"},
     {"ping", TOOL_PING, 0, 0, ""},
     {"ticket", TOOL_TICKET, 0, 0, ""},
+    {"load", TOOL_LOAD, 0, 0, ""},
     {"help", TOOL_HELP, 0, 0, ""},
 };
 
@@ -82,6 +101,7 @@ static const char help[] =
     "  gsrelay watch CODE        join and print what arrives, until Ctrl+C\n"
     "  gsrelay ping              measure the way to the relay and back\n"
     "  gsrelay ticket            make a ticket from a secret (see below)\n"
+    "  gsrelay load              see what a relay carries (see below)\n"
     "\n"
     "create and join send each line of standard input to all others and print what\n"
     "arrives as MEMBER: TEXT. They leave at the end of input, when the last line has\n"
@@ -111,6 +131,23 @@ static const char help[] =
     "      --expires TIME        how long it is good: 90s, 10m, 2h (1h)\n"
     "      --grant GRANT         create, join=CODE or join=BEGIN*; may be repeated\n"
     "                            (create and join=*)\n"
+    "\n"
+    "load fills rooms with members who all send, and measures what arrives and when:\n"
+    "      --rooms N             how many rooms (4)\n"
+    "      --members N           members of each room, 2 to 256 (8)\n"
+    "      --rate N              states a second of each member, 1 to 1000 (20)\n"
+    "      --size BYTES          of each state, from 20 (100)\n"
+    "      --duration TIME       how long to send: 500ms, 30s, 5m (10s)\n"
+    "      --ramp TIME           over how long the members join (1s)\n"
+    "      --tick MS             the rooms' tick, 0 for none (the relay's)\n"
+    "      --stream N            0 to 255 (1)\n"
+    "      --closed              each member sends its next state when the last one has\n"
+    "                            come to the next member, in place of --rate\n"
+    "      --pid N               the relay's process, if it runs here and is not found\n"
+    "      --secret-file FILE    make a ticket for each member; --ticket-file takes a\n"
+    "                            file with as many tickets as members\n"
+    "It ends with 1 when members were refused or lost, or nothing arrived. The relay's\n"
+    "limits for one address are low: it says which key of relay.ini to raise.\n"
     "\n"
     "Exit codes: 0 done; 1 the relay said no or ended it; 2 wrong command line or\n"
     "file; 3 no connection to the relay, or refused at its door.\n";
@@ -175,23 +212,37 @@ static int parse_server(const char *text, struct tool_options *out)
     return 0;
 }
 
-static int parse_lifetime(const char *text, struct tool_options *out)
+/* A number with a unit, as milliseconds. */
+static int parse_time(const char *name, const char *text, const char *example, uint64_t *out_ms)
 {
     static const struct {
-        char letter;
-        int64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-    size_t size = strlen(text);
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    size_t digits = strspn(text, "0123456789");
+    char message[96];
 
-    for (size_t i = 0; size > 1 && i < COUNT(units); i++) {
-        int64_t number = parse_number(text, size - 1, 1000000);
+    for (size_t i = 0; i < COUNT(units); i++) {
+        int64_t number = parse_number(text, digits, 1000000);
 
-        if (text[size - 1] != units[i].letter || number < 1)
+        if (strcmp(text + digits, units[i].unit) != 0 || number < 1)
             continue;
-        out->lifetime_s = (uint64_t)(number * units[i].seconds);
+        *out_ms = (uint64_t)(number * units[i].ms);
         return 0;
     }
-    return complain("--expires is a number with a unit, as in 90s, 10m or 2h, not", text);
+    snprintf(message, sizeof(message), "%s is a number with a unit, as in %s, not", name, example);
+    return complain(message, text);
+}
+
+static int parse_lifetime(const char *text, struct tool_options *out)
+{
+    uint64_t lifetime_ms = 0;
+
+    if (parse_time("--expires", text, "90s, 10m or 2h", &lifetime_ms) < 0)
+        return -1;
+    /* Tickets know seconds. */
+    out->lifetime_s = lifetime_ms < 1000 ? 1 : lifetime_ms / 1000;
+    return 0;
 }
 
 static int set_number(const char *name, const char *text, int64_t least, int64_t most, int64_t *out)
@@ -233,6 +284,36 @@ static int parse_groups(const char *text, struct tool_options *out)
     return 0;
 }
 
+static int set_u32(const char *name, const char *value, int64_t least, int64_t most, uint32_t *out)
+{
+    int64_t number = 0;
+
+    if (set_number(name, value, least, most, &number) < 0)
+        return -1;
+    *out = (uint32_t)number;
+    return 0;
+}
+
+/* The options of load alone. */
+static int set_load_option(enum option_id id, const char *value, struct tool_load *out)
+{
+    if (id == OPTION_ROOMS)
+        return set_u32("--rooms", value, 1, LOAD_CLIENTS_MAX / 2, &out->rooms);
+    if (id == OPTION_MEMBERS)
+        return set_u32("--members", value, 2, GSRELAY_MEMBERS_LIMIT, &out->members);
+    if (id == OPTION_RATE)
+        return set_u32("--rate", value, 1, 1000, &out->rate_s);
+    if (id == OPTION_SIZE)
+        return set_u32("--size", value, LOAD_SIZE_MIN, GSRELAY_EVENT_BYTES, &out->size);
+    if (id == OPTION_TICK)
+        return set_u32("--tick", value, 0, 1000, &out->tick_ms);
+    if (id == OPTION_PID)
+        return set_u32("--pid", value, 1, INT32_MAX, &out->pid);
+    if (id == OPTION_DURATION)
+        return parse_time("--duration", value, "500ms, 30s or 5m", &out->duration_ms);
+    return parse_time("--ramp", value, "500ms, 30s or 5m", &out->ramp_ms);
+}
+
 static int set_option(enum option_id id, const char *value, struct tool_options *out)
 {
     int64_t number = 0;
@@ -247,6 +328,7 @@ static int set_option(enum option_id id, const char *value, struct tool_options 
         if (set_number("--stream", value, 0, 255, &number) < 0)
             return -1;
         out->stream = (uint8_t)number;
+        out->has_stream = true;
         break;
     case OPTION_RETAIN:
         out->is_retained = true;
@@ -290,6 +372,18 @@ static int set_option(enum option_id id, const char *value, struct tool_options 
             return complain("too many of --grant", value);
         out->grants[out->grant_count++] = value;
         break;
+    case OPTION_CLOSED:
+        out->load.is_closed = true;
+        break;
+    case OPTION_ROOMS:
+    case OPTION_MEMBERS:
+    case OPTION_RATE:
+    case OPTION_SIZE:
+    case OPTION_DURATION:
+    case OPTION_RAMP:
+    case OPTION_TICK:
+    case OPTION_PID:
+        return set_load_option(id, value, &out->load);
     case OPTION_HELP:
         out->command = TOOL_HELP;
         break;
@@ -338,7 +432,7 @@ static int set_words(char **words, unsigned count, struct tool_options *out)
     char message[64];
 
     if (count == 0)
-        return complain("a command is missing", "create, join, send, watch, ping or ticket");
+        return complain("a command is missing", "create, join, send, watch, ping, ticket or load");
     for (size_t i = 0; i < COUNT(commands); i++) {
         if (strcmp(commands[i].name, words[0]) == 0)
             command = &commands[i];
@@ -369,6 +463,10 @@ static int check_together(const struct tool_options *out)
         return complain("only what goes to all can be retained", "--retain with --to-group");
     if (out->command == TOOL_TICKET && out->secret_file == NULL)
         return complain("ticket needs --secret-file", "the relay's auth.secret_file");
+    if (out->command == TOOL_LOAD && out->load.rooms * out->load.members > LOAD_CLIENTS_MAX)
+        return complain("rooms times members is more than one process can drive", "100000");
+    if (out->command == TOOL_LOAD && out->ticket_file != NULL && out->secret_file != NULL)
+        return complain("tickets are read or made", "--ticket-file with --secret-file");
     return 0;
 }
 
@@ -379,6 +477,13 @@ int options_parse(int argc, char **argv, struct tool_options *out)
 
     *out = (struct tool_options){.host = "127.0.0.1", .port = 7777, .count = 4, .to_group = -1};
     out->lifetime_s = 3600;
+    out->load = (struct tool_load){.rooms = 4,
+                                   .members = 8,
+                                   .rate_s = 20,
+                                   .size = 100,
+                                   .tick_ms = LOAD_TICK_DEFAULT,
+                                   .duration_ms = 10000,
+                                   .ramp_ms = 1000};
     /* Words move to the front of argv, options go. */
     for (int i = 1; i < argc; i++) {
         if (has_options && strcmp(argv[i], "--") == 0)
@@ -392,5 +497,8 @@ int options_parse(int argc, char **argv, struct tool_options *out)
         return 0;
     if (set_words(argv, word_count, out) < 0)
         return -1;
+    /* Of states that go out all the time the newest is enough. */
+    if (out->command == TOOL_LOAD && !out->has_stream)
+        out->stream = 1;
     return check_together(out);
 }

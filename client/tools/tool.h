@@ -7,6 +7,7 @@
  * options.c  the command line -> struct tool_options
  * member.c   create, join, send, watch, ping: one client on the library's sockets
  * mint.c     ticket
+ * load*.c    load: see load.h
  * input.c    standard input, read by a thread of its own, because Windows cannot wait for it
  * output.c   what is printed, with nothing in it that could drive a terminal
  * Threads: the main thread, and the one that input.c starts. */
@@ -35,6 +36,7 @@ enum tool_command {
     TOOL_WATCH,
     TOOL_PING,
     TOOL_TICKET,
+    TOOL_LOAD,
     TOOL_HELP,
     TOOL_VERSION
 };
@@ -42,12 +44,29 @@ enum tool_command {
 #define TOOL_GRANTS_MAX 9
 #define TOOL_HOST_SIZE  256
 
+#define LOAD_TICK_DEFAULT UINT32_MAX
+#define LOAD_SIZE_MIN     20 /* Bytes of a state: whose, which, from when. */
+#define LOAD_CLIENTS_MAX  100000
+
+struct tool_load {
+    uint32_t rooms;
+    uint32_t members; /* Of each room. */
+    uint32_t rate_s;  /* States a second of each member. */
+    uint32_t size;    /* Bytes of a state. */
+    uint32_t tick_ms; /* Of the rooms; LOAD_TICK_DEFAULT: the relay's. */
+    uint32_t pid;     /* Of the relay; 0: to be found. */
+    uint64_t duration_ms;
+    uint64_t ramp_ms;
+    bool is_closed;
+};
+
 struct tool_options {
     enum tool_command command;
     char host[TOOL_HOST_SIZE];
     uint16_t port;
     const char *ticket_file;
     uint8_t stream;
+    bool has_stream; /* It was given. */
     bool is_retained;
     int to_group;         /* The group that lines go to; -1: to all. */
     uint64_t groups;      /* The groups to subscribe to. */
@@ -60,7 +79,9 @@ struct tool_options {
     char **words;     /* send: what to send. */
     unsigned word_count;
 
-    /* ticket */
+    struct tool_load load;
+
+    /* ticket; secret_file for load as well */
     const char *secret_file;
     const char *key_id;
     const char *client_id;
@@ -75,6 +96,7 @@ void options_help(void);
 
 int member_run(const struct tool_options *options);
 int mint_run(const struct tool_options *options);
+int load_run(const struct tool_options *options);
 
 /* Reads the first line of a file that has something on it, without its end. Complains and returns
  * -1 when there is none or it does not fit. */

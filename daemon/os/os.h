@@ -127,6 +127,9 @@ OS_CHECKED int os_stdin_read(char *out, size_t size);
  * stdio: the lock on the stream that a hanging write would keep is one that exit() waits for. */
 OS_CHECKED int os_stderr_write(const char *bytes, size_t size);
 
+/* Whether a person sees standard error, on a terminal that takes ANSI sequences. */
+bool os_stderr_is_terminal(void);
+
 /* The folder of the running program, without a separator at its end. -1 when it does not fit. */
 OS_CHECKED int os_path_program_dir(char *out, size_t size);
 

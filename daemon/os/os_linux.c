@@ -142,6 +142,11 @@ static bool wait_until_writable(void)
     return poll(&error_stream, 1, -1) >= 0 || errno == EINTR;
 }
 
+bool os_stderr_is_terminal(void)
+{
+    return isatty(STDERR_FILENO) == 1;
+}
+
 int os_stderr_write(const char *bytes, size_t size)
 {
     while (size > 0) {

@@ -210,6 +210,15 @@ int os_stdin_read(char *out, size_t size)
     return (int)got;
 }
 
+bool os_stderr_is_terminal(void)
+{
+    const HANDLE error_stream = GetStdHandle(STD_ERROR_HANDLE);
+    DWORD mode = 0;
+
+    return error_stream != NULL && GetConsoleMode(error_stream, &mode) &&
+           SetConsoleMode(error_stream, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
+}
+
 int os_stderr_write(const char *bytes, size_t size)
 {
     const HANDLE error_stream = GetStdHandle(STD_ERROR_HANDLE);

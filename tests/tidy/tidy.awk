@@ -24,7 +24,7 @@ BEGIN {
     direction("^daemon/control/", "^(proto/|daemon/(base|control)/|daemon/core/message\\.h)")
     direction("^daemon/worker", "^(proto|config|daemon/(os|net|core))/|^daemon/[a-z_]*\\.h")
     direction("^daemon/", "^(proto|config|daemon/(os|net|log|core|control|service))/|^daemon/[a-z_]*\\.h")
-    direction("^client/tools/", "^(proto|client|config|daemon/net|daemon/os)/")
+    direction("^client/tools/", "^(proto|client|config|daemon/(base|net|os))/")
     direction("^client/", "^(proto|client)/")
 
     # Layers that are pure functions over bytes: no system header, no allocation, no clock, no socket.

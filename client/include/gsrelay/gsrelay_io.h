@@ -57,11 +57,20 @@ struct gsrelay_udp_peer {
     uint32_t serial; /* Another number for each membership: open a fresh socket then. */
     uint16_t port;
     uint16_t reserved;
+    uint32_t slot;                      /* In the head of each datagram, both ways. */
     char address[GSRELAY_ADDRESS_SIZE]; /* Numeric; empty = the address of the TCP connection. */
 };
 
-/* GSRELAY_WRONG_STATE outside a room. */
+/* GSRELAY_WRONG_STATE outside a room.
+ *
+ * Many clients may share one socket: the relay tells them apart by their slots, and so does whoever
+ * receives for them, by gsrelay_io_udp_slot() and the port that the datagram came from. */
 int gsrelay_io_udp_peer(const struct gsrelay_client *client, struct gsrelay_udp_peer *out);
+
+/* The slot that a datagram names; GSRELAY_SLOT_NONE for one that is too short to name any. Nothing
+ * is checked: gsrelay_io_udp_input() of the client with that slot does. */
+#define GSRELAY_SLOT_NONE UINT32_MAX
+uint32_t gsrelay_io_udp_slot(const void *bytes, size_t size);
 
 /* A datagram has come, from anybody: what is not of the relay is told by its keys and dropped. */
 void gsrelay_io_udp_input(struct gsrelay_client *client, uint64_t now_ns, const void *bytes,
