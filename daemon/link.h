@@ -6,8 +6,10 @@
 #include "daemon/core/counters.h"
 #include "daemon/core/message.h"
 #include "daemon/net/net_udp.h"
+#include "daemon/os/lines.h"
 #include "daemon/os/queue.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +22,8 @@
  *
  * Threads: `pulse` as it says; the control thread pushes `commands`, pops `events`, asks for
  * snapshots, gives limits and calls link_wake_worker(); the worker does the opposite. `stop` is set
- * by the control thread. */
+ * by the control thread.
+ * Memory: the worker's, on LINES_APART; each writer has lines of its own. */
 
 /* What a worker counts, copied as a whole at the end of a turn, so that the ledgers in it add up.
  */
@@ -40,23 +43,34 @@ struct link_pulse {
 };
 
 struct link {
-    struct queue *commands;     /* struct command */
-    struct queue *events;       /* struct event */
-    struct net_udp *net;        /* For net_udp_wake() and the bound addresses only. */
-    uint16_t udp_port;          /* The port of all the worker's sockets. */
-    atomic_uint snapshot_asked; /* Raised by the control thread. */
-    atomic_uint snapshot_taken; /* Set to what was asked when `snapshot` is filled. */
-    struct link_pulse pulse;
-    struct link_snapshot
-        snapshot;               /* The worker's until taken == asked, then the control thread's. */
-    atomic_uint limits_given;   /* Raised by the control thread when `limits` is filled. */
-    atomic_uint limits_taken;   /* Set to what was given when the worker has them. */
-    struct relay_limits limits; /* The control thread's while taken == given, then the worker's. */
-    atomic_bool stop;           /* The worker ends after the turn in which it sees this. */
-    atomic_int failure;         /* A negative enum result: the worker cannot go on and has ended. */
+    /* Written by nobody while the threads run. */
+    struct queue *commands; /* struct command */
+    struct queue *events;   /* struct event */
+    struct net_udp *net;    /* For net_udp_wake() and the bound addresses only. */
+    uint16_t udp_port;      /* The port of all the worker's sockets. */
     void (*wake_control)(void *context);
     void *wake_context;
+
+    /* Any thread's, and the worker's answer. */
+    _Alignas(LINES_APART) struct link_pulse pulse;
+
+    /* The control thread's; the worker looks at them once a turn. */
+    _Alignas(LINES_APART) atomic_uint snapshot_asked; /* Raised by the control thread. */
+    atomic_uint limits_given;   /* Raised by the control thread when `limits` is filled. */
+    atomic_bool stop;           /* The worker ends after the turn in which it sees this. */
+    struct relay_limits limits; /* The control thread's while taken == given, then the worker's. */
+
+    /* The worker's. */
+    _Alignas(LINES_APART) atomic_uint snapshot_taken; /* Set to what was asked when filled. */
+    atomic_uint limits_taken; /* Set to what was given when the worker has them. */
+    atomic_int failure;       /* A negative enum result: the worker cannot go on and has ended. */
+    struct link_snapshot
+        snapshot; /* The worker's until taken == asked, then the control thread's. */
 };
+
+static_assert(LINES_PART(struct link, wake_context, pulse), "the lines of constants");
+static_assert(LINES_PART(struct link, pulse, snapshot_asked), "the lines of the pulse");
+static_assert(LINES_PART(struct link, limits, snapshot_taken), "the lines of the control thread");
 
 /* Asks for a snapshot; at most one may be under way. */
 void link_snapshot_ask(struct link *link);

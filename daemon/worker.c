@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/worker.h"
 
+#include "daemon/os/lines.h"
 #include "daemon/os/os.h"
 
+#include <assert.h>
 #include <sodium.h>
-#include <stdlib.h>
 
 enum {
     TURN_DATAGRAMS = 1024, /* A turn takes at least this many before it flushes. */
@@ -16,8 +17,8 @@ enum {
 static const uint64_t BLOCKED_WAIT_NS = UINT64_C(1000000);
 
 struct worker {
-    struct link link;
-    struct net_udp *net;
+    struct link link; /* The only lines that others look at. */
+    _Alignas(LINES_APART) struct net_udp *net;
     struct core *core;
     void *core_memory;
     uint64_t now_ns; /* As the core has been told last. */
@@ -31,6 +32,9 @@ struct worker {
     struct output outputs[SEND_BATCH];
     struct net_outgoing outgoing[SEND_BATCH];
 };
+
+static_assert(LINES_PART(struct worker, link, net), "what others look at is not written");
+static_assert(sizeof(struct worker) % LINES_APART == 0, "nothing of others in the last line");
 
 size_t worker_size(const struct relay_limits *limits)
 {
@@ -52,11 +56,11 @@ int worker_create(const struct relay_limits *limits, struct net_udp *net, const 
     if (core_bytes == 0) {
         return RESULT_INVALID;
     }
-    worker = calloc(1, sizeof(*worker));
+    worker = lines_create(sizeof(*worker));
     if (worker == NULL) {
         return RESULT_NO_MEMORY;
     }
-    worker->core_memory = calloc(1, core_bytes);
+    worker->core_memory = lines_create(core_bytes);
     worker->link.commands = queue_create(sizeof(struct command), WORKER_COMMANDS);
     worker->link.events = queue_create(sizeof(struct event), WORKER_EVENTS);
     if (worker->core_memory == NULL || worker->link.commands == NULL ||
@@ -80,8 +84,8 @@ void worker_destroy(struct worker *worker)
     net_udp_close(worker->net);
     queue_destroy(worker->link.commands);
     queue_destroy(worker->link.events);
-    free(worker->core_memory);
-    free(worker);
+    lines_destroy(worker->core_memory);
+    lines_destroy(worker);
 }
 
 struct link *worker_link(struct worker *worker)

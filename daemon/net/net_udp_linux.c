@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/sock_diag.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -183,7 +182,7 @@ int net_udp_open(const struct net_udp_options *options, struct net_udp **out,
         return result;
     }
     const size_t buffers_bytes = NET_UDP_BATCH * ((size_t)options->max_datagram + 1);
-    struct net_udp *const net = calloc(1, sizeof(*net) + buffers_bytes);
+    struct net_udp *const net = lines_create(sizeof(*net) + buffers_bytes);
     if (net == NULL) {
         return net_failure_set(failure_out, "allocate buffers", NULL, ENOMEM, NULL);
     }
@@ -218,7 +217,7 @@ void net_udp_close(struct net_udp *net)
     if (net->waiter.epoll_fd >= 0) {
         (void)close(net->waiter.epoll_fd);
     }
-    free(net);
+    lines_destroy(net);
 }
 
 /* Shortens the timeout to what the sockets need. */

@@ -5,11 +5,13 @@
 /* net_udp_linux.h - what net_udp_linux.c (sockets, waiting, receiving) and net_udp_send_linux.c
  * (sending) share. Private to these two. Threads and memory: net_udp.h. */
 
+#include <assert.h>
 #include <netinet/udp.h>
 
 #include "daemon/net/net_backoff.h"
 #include "daemon/net/net_socket_linux.h"
 #include "daemon/net/net_udp.h"
+#include "daemon/os/lines.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103 /* Linux 4.18; older headers lack it. */
@@ -65,8 +67,8 @@ struct send_batch {
 
 struct net_udp {
     struct net_system *system;
-    struct net_waiter waiter;
-    struct net_waker waker;
+    _Alignas(LINES_APART) struct net_waker waker; /* The only lines that others write. */
+    _Alignas(LINES_APART) struct net_waiter waiter;
     struct udp_socket sockets[NET_ADDRESSES_MAX];
     uint32_t socket_count;
     uint32_t max_datagram;
@@ -77,5 +79,8 @@ struct net_udp {
     struct send_batch send;
     uint8_t buffers[]; /* NET_UDP_BATCH x (max_datagram + 1). */
 };
+
+static_assert(LINES_PART(struct net_udp, system, waker), "constants are apart from the wakes");
+static_assert(LINES_PART(struct net_udp, waker, waiter), "wakes are apart from what is written");
 
 #endif

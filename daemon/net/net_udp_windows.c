@@ -2,7 +2,6 @@
 #include "daemon/net/net_udp_windows.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 #include "daemon/net/net_check.h"
 #include "daemon/net/net_error.h"
@@ -241,7 +240,7 @@ int net_udp_open(const struct net_udp_options *options, struct net_udp **out,
         return result;
     }
     struct net_udp *const net =
-        calloc(1, sizeof(*net) + NET_UDP_BATCH * ((size_t)options->max_datagram + 1));
+        lines_create(sizeof(*net) + NET_UDP_BATCH * ((size_t)options->max_datagram + 1));
     if (net == NULL) {
         return net_failure_set(failure_out, "allocate buffers", NULL, ERROR_NOT_ENOUGH_MEMORY,
                                NULL);
@@ -275,7 +274,7 @@ close_port:
 stop_winsock:
     net_winsock_stop();
 free_memory:
-    free(net);
+    lines_destroy(net);
     return result;
 }
 
@@ -323,7 +322,7 @@ void net_udp_close(struct net_udp *net)
     net_port_close(&net->port);
     net_winsock_stop();
     if (is_quiet) {
-        free(net);
+        lines_destroy(net);
     }
     /* Else the system owes a completion and may still write to our memory: better lost than hit. */
 }

@@ -10,10 +10,13 @@
  * about to read it: a completion that will come, the owner's next net_udp_recv(), or a time. That
  * is how it never goes deaf. */
 
+#include <assert.h>
+
 #include "daemon/net/net_backoff.h"
 #include "daemon/net/net_port_windows.h"
 #include "daemon/net/net_socket_windows.h"
 #include "daemon/net/net_udp.h"
+#include "daemon/os/lines.h"
 
 enum udp_state {
     UDP_QUEUED,      /* To be read: its wake-up has come, or more was left to read. */
@@ -38,8 +41,8 @@ struct udp_socket {
 
 struct net_udp {
     struct net_system *system;
-    struct net_port port;
-    struct udp_socket sockets[NET_ADDRESSES_MAX];
+    _Alignas(LINES_APART) struct net_port port; /* The only lines that others write, by a wake. */
+    _Alignas(LINES_APART) struct udp_socket sockets[NET_ADDRESSES_MAX];
     uint32_t socket_count;
     uint32_t first_socket; /* The one that the next batch begins with. */
     uint32_t max_datagram;
@@ -47,6 +50,9 @@ struct net_udp {
     struct net_grants grants;
     uint8_t bytes[]; /* NET_UDP_BATCH buffers of max_datagram + 1. */
 };
+
+static_assert(LINES_PART(struct net_udp, system, port), "constants are apart from the wakes");
+static_assert(LINES_PART(struct net_udp, port, sockets), "wakes are apart from what is written");
 
 /* Whether this system cuts a send into datagrams as told (UDP_SEND_MSG_SIZE; Windows 10 2004). It
  * is tried out on two sockets of the loopback of this family, once asked. Returns 0 or the system's

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/os/queue.h"
 
+#include "daemon/os/lines.h"
+
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* Two lines of 64 bytes: processors fetch them in pairs. Elements and indexes that different
- * threads write lie at least this far apart. */
-#define APART 128
 
 /* Positions count elements since the beginning and wrap with size_t; only their difference and
  * their remainder by the number of places count. So the number of places is a power of two. */
@@ -19,16 +16,16 @@ struct queue {
     size_t place_mask;
     size_t capacity;
     unsigned char *places;
-    unsigned char apart_constant[APART];
 
-    atomic_size_t pushed; /* Written by the producer. */
-    size_t popped_seen;   /* The producer's copy of `popped`. */
-    unsigned char apart_producer[APART];
+    _Alignas(LINES_APART) atomic_size_t pushed; /* Written by the producer. */
+    size_t popped_seen;                         /* The producer's copy of `popped`. */
 
-    atomic_size_t popped; /* Written by the consumer. */
-    size_t pushed_seen;   /* The consumer's copy of `pushed`. */
-    unsigned char apart_consumer[APART];
+    _Alignas(LINES_APART) atomic_size_t popped; /* Written by the consumer. */
+    size_t pushed_seen;                         /* The consumer's copy of `pushed`. */
 };
+
+static_assert(LINES_PART(struct queue, places, pushed), "what nobody writes is apart");
+static_assert(LINES_PART(struct queue, popped_seen, popped), "the two sides are apart");
 
 struct queue *queue_create(size_t element_size, size_t capacity)
 {
@@ -45,13 +42,13 @@ struct queue *queue_create(size_t element_size, size_t capacity)
     if (place_count > SIZE_MAX / place_size) {
         return NULL;
     }
-    struct queue *queue = calloc(1, sizeof(*queue));
+    struct queue *queue = lines_create(sizeof(*queue));
     if (queue == NULL) {
         return NULL;
     }
-    queue->places = calloc(place_count, place_size);
+    queue->places = lines_create(place_count * place_size);
     if (queue->places == NULL) {
-        free(queue);
+        lines_destroy(queue);
         return NULL;
     }
     queue->place_size = place_size;
@@ -66,8 +63,8 @@ struct queue *queue_create(size_t element_size, size_t capacity)
 void queue_destroy(struct queue *queue)
 {
     if (queue != NULL) {
-        free(queue->places);
-        free(queue);
+        lines_destroy(queue->places);
+        lines_destroy(queue);
     }
 }
 

@@ -16,7 +16,8 @@
  *   destroy while no other thread uses the queue. What the producer wrote before a push is seen by
  *   the consumer after the pop of that element, and what the consumer did before a pop is seen by
  *   the producer that fills the place again.
- * Memory: all of it is allocated in queue_create(). */
+ * Memory: all of it is allocated in queue_create(), on cache lines of its own; what the two threads
+ *   write is on lines apart from each other (lines.h). */
 
 #include <stdbool.h>
 #include <stddef.h>

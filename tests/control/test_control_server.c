@@ -131,7 +131,7 @@ static void run_server(void *context)
 static int set_up(void **state)
 {
     (void)state;
-    fixture = calloc(1, sizeof(*fixture));
+    fixture = lines_create(sizeof(*fixture));
     fixture->logged = calloc(1, LOG_BYTES);
     config_defaults(&fixture->config);
     fixture->config.values.control.port = 0;
@@ -233,7 +233,7 @@ static int tear_down(void **state)
     queue_destroy(fixture->link.commands);
     queue_destroy(fixture->link.events);
     free(fixture->logged);
-    free(fixture);
+    lines_destroy(fixture);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "daemon/os/lines.h"
 #include "daemon/os/os.h"
 #include "daemon/worker.h"
 #include "proto/body.h"
@@ -14,6 +15,7 @@
 
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A worker on real sockets: two members, made by commands as the control thread would, whose
@@ -253,27 +255,49 @@ static void expect_ledgers(const struct core_counters *core)
                                                 sum(core->dropped, 60, 79));
 }
 
-static int set_up(void **state)
+static void create_worker(struct fixture *fixture)
 {
-    static struct fixture fixture;
     struct addr relay = addr_ipv4(127, 0, 0, 1, 0);
     const uint8_t seed[32] = {7};
     struct net_udp *net;
 
-    memset(&fixture, 0, sizeof(fixture));
+    memset(fixture, 0, sizeof(*fixture));
     net = open_net(&relay);
-    fixture.relay = relay;
-    assert_int_equal(worker_create(&LIMITS, net, seed, os_clock_ns(), &fixture.worker), RESULT_OK);
-    fixture.link = worker_link(fixture.worker);
-    fixture.link->wake_control = wake_nobody;
-    assert_int_equal(os_thread_create(worker_run, fixture.worker, "worker", &fixture.thread), 0);
+    fixture->relay = relay;
+    assert_int_equal(worker_create(&LIMITS, net, seed, os_clock_ns(), &fixture->worker), RESULT_OK);
+    fixture->link = worker_link(fixture->worker);
+    fixture->link->wake_control = wake_nobody;
+}
+
+static void start_worker(struct fixture *fixture)
+{
+    assert_int_equal(os_thread_create(worker_run, fixture->worker, "worker", &fixture->thread), 0);
     for (unsigned i = 0; i < MEMBERS; i++) {
         struct addr own = addr_ipv4(127, 0, 0, 1, 0);
 
-        fixture.members[i].net = open_net(&own);
-        join(&fixture, i);
-        bind_member(&fixture, &fixture.members[i]);
+        fixture->members[i].net = open_net(&own);
+        join(fixture, i);
+        bind_member(fixture, &fixture->members[i]);
     }
+}
+
+static void stop_worker(struct fixture *fixture)
+{
+    atomic_store(&fixture->link->stop, true);
+    link_wake_worker(fixture->link);
+    os_thread_join(fixture->thread);
+    assert_int_equal(fixture->link->failure, 0);
+    for (unsigned i = 0; i < MEMBERS; i++) {
+        net_udp_close(fixture->members[i].net);
+    }
+}
+
+static int set_up(void **state)
+{
+    static struct fixture fixture;
+
+    create_worker(&fixture);
+    start_worker(&fixture);
     *state = &fixture;
     return 0;
 }
@@ -282,13 +306,7 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
 
-    atomic_store(&fixture->link->stop, true);
-    link_wake_worker(fixture->link);
-    os_thread_join(fixture->thread);
-    assert_int_equal(fixture->link->failure, 0);
-    for (unsigned i = 0; i < MEMBERS; i++) {
-        net_udp_close(fixture->members[i].net);
-    }
+    stop_worker(fixture);
     worker_destroy(fixture->worker);
     return 0;
 }
@@ -419,6 +437,136 @@ static void worker__stopped_with_many_commands_waiting__carries_out_all(void **s
     worker_destroy(worker);
 }
 
+/* --- Cache lines ------------------------------------------------------------------------------ */
+
+/* The blocks that were made while somebody wrote them down (the linker sends lines_create() here).
+ */
+struct blocks {
+    unsigned count;
+    struct {
+        uint8_t *begin;
+        size_t size; /* With the rest of its last pair of lines. */
+        uint8_t *copy;
+    } items[16];
+};
+
+static struct blocks *blocks_now;
+
+void *__real_lines_create(size_t size);
+void *__wrap_lines_create(size_t size);
+
+void *__wrap_lines_create(size_t size)
+{
+    void *const block = __real_lines_create(size);
+
+    if (blocks_now != NULL) {
+        const unsigned place = blocks_now->count++;
+
+        assert_true(place < 16);
+        blocks_now->items[place].begin = block;
+        blocks_now->items[place].size = (size + LINES_APART - 1) / LINES_APART * LINES_APART;
+    }
+    return block;
+}
+
+/* A worker with its sockets, whose every block is written down: there is no other memory of it. */
+static void create_watched(struct fixture *fixture, struct blocks *blocks)
+{
+    const bool is_counted = count_allocations_works();
+    const uint64_t before = count_allocations();
+
+    memset(blocks, 0, sizeof(*blocks));
+    blocks_now = blocks;
+    create_worker(fixture);
+    blocks_now = NULL;
+    assert_true(blocks->count >= 5); /* Sockets, worker, core, two queues with their places. */
+    if (is_counted) {
+        assert_int_equal(count_allocations() - before, blocks->count);
+    }
+}
+
+static void copy_blocks(struct blocks *blocks)
+{
+    for (unsigned i = 0; i < blocks->count; i++) {
+        blocks->items[i].copy = test_malloc(blocks->items[i].size);
+        memcpy(blocks->items[i].copy, blocks->items[i].begin, blocks->items[i].size);
+    }
+}
+
+/* How many lines were written since the copies were made. */
+static unsigned count_written(struct blocks *blocks)
+{
+    unsigned written = 0;
+
+    for (unsigned i = 0; i < blocks->count; i++) {
+        for (size_t at = 0; at < blocks->items[i].size; at += 64) {
+            written += memcmp(blocks->items[i].begin + at, blocks->items[i].copy + at, 64) != 0;
+        }
+        test_free(blocks->items[i].copy);
+    }
+    return written;
+}
+
+static void expect_no_line_in_common(const struct blocks *one, const struct blocks *other)
+{
+    for (unsigned i = 0; i < one->count; i++) {
+        const uintptr_t begin = (uintptr_t)one->items[i].begin;
+
+        assert_int_equal(begin % LINES_APART, 0);
+        for (unsigned k = 0; k < other->count; k++) {
+            const uintptr_t there = (uintptr_t)other->items[k].begin;
+            assert_true(begin + one->items[i].size <= there ||
+                        there + other->items[k].size <= begin);
+        }
+    }
+}
+
+static void play(struct fixture *fixture)
+{
+    for (unsigned sent = 0; sent < 100 * BURST; sent++) {
+        send_state(fixture, &fixture->members[sent % MEMBERS]);
+        if (sent % BURST == 0) {
+            receive_all(fixture, &fixture->members[0], UINT64_C(1000000));
+            receive_all(fixture, &fixture->members[1], UINT64_C(1000000));
+        }
+    }
+    assert_true(take_snapshot(fixture)->core.deliveries_sent > 0);
+}
+
+/* Two workers made as the server makes them, one after the other. What one writes while members
+ * join and states flow lies in its own blocks, and those have no line in common. */
+static void workers__one_serves__no_line_of_the_other_is_written(void **state)
+{
+    static struct fixture fixtures[2];
+    static struct blocks blocks[2];
+    const char *const preload = getenv("LD_PRELOAD");
+
+    (void)state;
+    if (preload != NULL && strstr(preload, "vgpreload") != NULL) {
+        skip(); /* Whole blocks are compared, with what was never set in them. */
+    }
+    create_watched(&fixtures[0], &blocks[0]);
+    create_watched(&fixtures[1], &blocks[1]);
+    expect_no_line_in_common(&blocks[0], &blocks[1]);
+    for (unsigned i = 0; i < 2; i++) {
+        unsigned written[2];
+
+        copy_blocks(&blocks[0]);
+        copy_blocks(&blocks[1]);
+        start_worker(&fixtures[i]);
+        play(&fixtures[i]);
+        stop_worker(&fixtures[i]);
+        written[0] = count_written(&blocks[0]);
+        written[1] = count_written(&blocks[1]);
+        print_message("worker %u serves: %u lines of worker 0 and %u of worker 1 were written\n", i,
+                      written[0], written[1]);
+        assert_true(written[i] > 100);
+        assert_int_equal(written[1 - i], 0);
+    }
+    worker_destroy(fixtures[0].worker);
+    worker_destroy(fixtures[1].worker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -430,6 +578,7 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test(worker__new_limits_while_its_queue_is_full__are_taken_once),
         cmocka_unit_test(worker__stopped_with_many_commands_waiting__carries_out_all),
+        cmocka_unit_test(workers__one_serves__no_line_of_the_other_is_written),
     };
 
     setvbuf(stdout, NULL, _IONBF, 0);
