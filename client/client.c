@@ -80,10 +80,13 @@ void client_release(const struct gsrelay_options *options, void *memory)
 
 /* How the one piece of memory is cut up. All parts start at a multiple of 16. */
 struct layout {
-    size_t newest;
-    size_t held;
     size_t members;
     size_t free_rows;
+    size_t messages;
+    size_t input;
+    size_t output;
+    size_t queue;
+    size_t cells;
     size_t events;
     size_t events_size;
     size_t states;
@@ -112,10 +115,13 @@ static void plan(struct layout *layout, const struct gsrelay_options *options)
 
     *layout = (struct layout){0};
     add_part(&layout->total, sizeof(struct gsrelay_client));
-    layout->newest = add_part(&layout->total, members_max * STREAM_COUNT * sizeof(uint64_t));
-    layout->held = add_part(&layout->total, members_max * STREAM_COUNT * sizeof(uint64_t));
     layout->members = add_part(&layout->total, members_max * sizeof(struct member));
     layout->free_rows = add_part(&layout->total, members_max * sizeof(uint16_t));
+    layout->messages = add_part(&layout->total, REQUEST_TABLE_SIZE * REQUEST_MESSAGE_SIZE);
+    layout->input = add_part(&layout->total, CONTROL_FRAME_SIZE_MAX);
+    layout->output = add_part(&layout->total, LINK_OUTPUT_SIZE);
+    layout->queue = add_part(&layout->total, UDP_QUEUE_SIZE * sizeof(struct udp_queued));
+    layout->cells = add_part(&layout->total, members_max * STREAM_COUNT * sizeof(struct cell));
     layout->events_size = 2 * message_events_size(options->members_max) +
                           2 * LINK_EVENTS * EVENT_ENTRY_SIZE(ADDR_TEXT_SIZE);
     layout->events = add_part(&layout->total, layout->events_size);
@@ -142,10 +148,15 @@ int gsrelay_create(const struct gsrelay_options *options, struct gsrelay_client 
     client = (struct gsrelay_client *)memory;
     memset(client, 0, sizeof(*client));
     client->options = *options;
-    client->room.newest = (uint64_t *)(memory + layout.newest);
-    client->room.held = (uint64_t *)(memory + layout.held);
+    client->room.cells = (struct cell *)(memory + layout.cells);
+    client->room.row_count = options->members_max;
     client->room.members = (struct member *)(memory + layout.members);
     client->room.free_rows = (uint16_t *)(memory + layout.free_rows);
+    for (size_t i = 0; i < REQUEST_TABLE_SIZE; i++)
+        client->requests[i].message = memory + layout.messages + i * REQUEST_MESSAGE_SIZE;
+    client->link.input = memory + layout.input;
+    client->link.output = memory + layout.output;
+    client->udp.queue = (struct udp_queued *)(memory + layout.queue);
     event_ring_init(&client->events, memory + layout.events, layout.events_size);
     event_ring_init(&client->states, memory + layout.states, options->state_bytes);
     client->event_reserve =
@@ -172,6 +183,8 @@ void gsrelay_destroy(struct gsrelay_client *client)
     if (client->sockets_close != NULL)
         client->sockets_close(client);
     options = client->options;
+    /* Where keys have been. */
+    sodium_memzero(client->link.input, CONTROL_FRAME_SIZE_MAX);
     sodium_memzero(client, sizeof(*client));
     client_release(&options, client);
 }

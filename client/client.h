@@ -13,7 +13,8 @@
  * send.c      packing states into datagrams within the budget
  *
  * Nothing here touches the operating system; socket.c does, from outside, through gsrelay_io.h.
- * Threads: one at a time. Memory: one piece, cut up in client.c. */
+ * Threads: one at a time. Memory: one piece, cut up in client.c. Of what is large only as much is
+ * touched as is used, so that thousands of clients fit a process. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -77,9 +78,9 @@ struct link {
     struct noise_cipher cipher_down;
 
     struct frame_reader reader;
-    uint8_t input[CONTROL_FRAME_SIZE_MAX]; /* The frame that is coming in. */
+    uint8_t *input; /* CONTROL_FRAME_SIZE_MAX: the frame that is coming in. */
     size_t output_size;
-    uint8_t output[LINK_OUTPUT_SIZE];
+    uint8_t *output; /* LINK_OUTPUT_SIZE */
 
     uint64_t ping_due_ns;   /* The next ping that keeps the connection alive. */
     uint64_t answer_due_ns; /* It must have been answered by then; TIME_NEVER: none is out. */
@@ -120,7 +121,7 @@ struct request {
     uint64_t order; /* Requests are sent in this order. */
     uint64_t sent_ns;
     size_t size;
-    uint8_t message[REQUEST_MESSAGE_SIZE];
+    uint8_t *message; /* REQUEST_MESSAGE_SIZE */
 };
 
 /* --- The room (room.c) ----------------------------------------------------------------------- */
@@ -129,8 +130,15 @@ struct request {
 
 struct member {
     uint16_t id;
-    uint16_t row;       /* Of its cells in `newest` and `held`. */
+    uint16_t row;       /* Of its cells. */
     bool is_unofficial; /* Heard over UDP; the control connection has not announced it yet. */
+    uint64_t streams[STREAM_COUNT / 64]; /* Whose cells are set, bit by bit. */
+};
+
+/* What is known of one stream of a member. */
+struct cell {
+    uint64_t newest; /* The order key of the newest state, 0 = none. */
+    uint64_t held;   /* The hash of the retained state, 0 = none. */
 };
 
 #define LEFT_MEMORY 64
@@ -148,9 +156,9 @@ struct room {
     struct member *members; /* Oldest first; capacity is options.members_max. */
     uint16_t *free_rows;
     size_t free_row_count;
-    uint64_t *newest;           /* [row][stream]: the order key of the newest state, 0 = none. */
-    uint64_t *held;             /* [row][stream]: the hash of the retained state, 0 = none. */
-    uint64_t held_sum;          /* Of all of them: the digest. */
+    struct cell *cells;         /* [stream][row]; what no member has in use is not set. */
+    size_t row_count;           /* options.members_max */
+    uint64_t held_sum;          /* Of all that is held: the digest. */
     uint16_t left[LEFT_MEMORY]; /* Who left lately, so that late states make no ghosts. */
     size_t left_next;
     size_t metadata_size;
@@ -237,7 +245,7 @@ struct udp {
 
     unsigned queue_start;
     unsigned queue_count;
-    struct udp_queued queue[UDP_QUEUE_SIZE];
+    struct udp_queued *queue; /* UDP_QUEUE_SIZE */
 };
 
 /* --- The client ------------------------------------------------------------------------------ */
@@ -347,8 +355,11 @@ void room_host_set(struct gsrelay_client *client, uint16_t host, uint32_t host_e
 void room_metadata_set(struct gsrelay_client *client, const uint8_t *bytes, size_t size);
 void room_lock_set(struct gsrelay_client *client, bool is_locked);
 
+/* The cell of a member's stream; all zero the first time. */
+struct cell *room_cell(struct room *room, struct member *member, uint8_t stream);
+
 /* Notes the newest state of a stream: retained with this hash, or 0. */
-void room_hold(struct room *room, const struct member *member, uint8_t stream, uint64_t hash);
+void room_hold(struct room *room, struct member *member, uint8_t stream, uint64_t hash);
 
 /* Nothing counts as held any more; what the relay sends again does. */
 void room_hold_nothing(struct gsrelay_client *client);

@@ -77,4 +77,7 @@ void event_ring_pop(struct event_ring *ring, struct gsrelay_event *out)
     }
     ring->start = (ring->start + EVENT_ENTRY_SIZE(size)) % ring->capacity;
     ring->used -= EVENT_ENTRY_SIZE(size);
+    /* Begun anew, a ring that is emptied often touches little memory. */
+    if (ring->used == 0)
+        ring->start = 0;
 }

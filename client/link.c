@@ -322,7 +322,7 @@ bool link_frame_put(struct gsrelay_client *client, const uint8_t *message, size_
     size_t frame_size = size + NOISE_TAG_SIZE;
     uint8_t *at = link->output + link->output_size;
 
-    if (sizeof(link->output) - link->output_size < 2 + frame_size)
+    if (LINK_OUTPUT_SIZE - link->output_size < 2 + frame_size)
         return false;
     frame_length_write(at, (uint16_t)frame_size);
     if (noise_encrypt(&link->cipher_up, message, size, at + 2, frame_size) < 0)

@@ -53,7 +53,7 @@ int32_t request_add(struct gsrelay_client *client, struct control_message *messa
     if (request == NULL)
         return GSRELAY_BUSY;
     message->request = request_number_next(client);
-    size = control_message_encode(message, request->message, sizeof(request->message));
+    size = control_message_encode(message, request->message, REQUEST_MESSAGE_SIZE);
     if (size < 0)
         return GSRELAY_INVALID;
     request->state = REQUEST_QUEUED;

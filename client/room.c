@@ -38,29 +38,51 @@ static void forget_left(struct room *room, uint16_t id)
     }
 }
 
-void room_hold(struct room *room, const struct member *member, uint8_t stream, uint64_t hash)
+struct cell *room_cell(struct room *room, struct member *member, uint8_t stream)
 {
-    uint64_t *held = &room->held[(size_t)member->row * STREAM_COUNT + stream];
+    struct cell *cell = &room->cells[stream * room->row_count + member->row];
+    uint64_t *streams = &member->streams[stream / 64];
+    const uint64_t bit = UINT64_C(1) << stream % 64;
 
-    room->held_sum += hash - *held;
-    *held = hash;
+    if ((*streams & bit) == 0)
+        *cell = (struct cell){0};
+    *streams |= bit;
+    return cell;
+}
+
+static bool has_cell(const struct member *member, unsigned stream)
+{
+    return (member->streams[stream / 64] >> stream % 64 & 1) != 0;
+}
+
+void room_hold(struct room *room, struct member *member, uint8_t stream, uint64_t hash)
+{
+    struct cell *cell = room_cell(room, member, stream);
+
+    room->held_sum += hash - cell->held;
+    cell->held = hash;
+}
+
+/* Of this member nothing counts as held any more. */
+static void hold_none_of(struct room *room, struct member *member)
+{
+    for (unsigned stream = 0; stream < STREAM_COUNT; stream++) {
+        if (has_cell(member, stream))
+            room_hold(room, member, (uint8_t)stream, 0);
+    }
 }
 
 void room_hold_nothing(struct gsrelay_client *client)
 {
-    struct room *room = &client->room;
-
-    for (size_t i = 0; i < room->member_count; i++)
-        memset(&room->held[(size_t)room->members[i].row * STREAM_COUNT], 0,
-               STREAM_COUNT * sizeof(room->held[0]));
-    room->held_sum = 0;
+    for (size_t i = 0; i < client->room.member_count; i++)
+        hold_none_of(&client->room, &client->room.members[i]);
 }
 
 void room_lose(struct room *room, uint16_t id, uint8_t stream, uint64_t hash)
 {
-    const struct member *member = find_member(room, id);
+    struct member *member = find_member(room, id);
 
-    if (member != NULL && room->held[(size_t)member->row * STREAM_COUNT + stream] == hash)
+    if (member != NULL && room_cell(room, member, stream)->held == hash)
         room_hold(room, member, stream, 0);
 }
 
@@ -72,10 +94,6 @@ static struct member *add_member(struct room *room, uint16_t id)
         return NULL;
     member = &room->members[room->member_count++];
     *member = (struct member){.id = id, .row = room->free_rows[--room->free_row_count]};
-    memset(&room->newest[(size_t)member->row * STREAM_COUNT], 0,
-           STREAM_COUNT * sizeof(room->newest[0]));
-    memset(&room->held[(size_t)member->row * STREAM_COUNT], 0,
-           STREAM_COUNT * sizeof(room->held[0]));
     return member;
 }
 
@@ -136,8 +154,7 @@ void room_member_left(struct gsrelay_client *client, uint16_t id, uint32_t reaso
     if (member == NULL)
         return;
     index = (size_t)(member - room->members);
-    for (unsigned stream = 0; stream < STREAM_COUNT; stream++)
-        room_hold(room, member, (uint8_t)stream, 0);
+    hold_none_of(room, member);
     room->free_rows[room->free_row_count++] = member->row;
     memmove(member, member + 1, (room->member_count - index - 1) * sizeof(*member));
     room->member_count--;

@@ -209,8 +209,9 @@ size_t gsrelay_io_udp_output(struct gsrelay_client *client, void *out, size_t ca
     if (!udp->exists || udp->queue_count == 0 || capacity < queued->size)
         return 0;
     memcpy(out, queued->bytes, queued->size);
-    udp->queue_start = (udp->queue_start + 1) % UDP_QUEUE_SIZE;
     udp->queue_count--;
+    /* An empty queue begins anew, so that one that is emptied often touches little memory. */
+    udp->queue_start = udp->queue_count == 0 ? 0 : (udp->queue_start + 1) % UDP_QUEUE_SIZE;
     client->stats.datagrams_sent++;
     client->stats.bytes_sent += queued->size;
     return queued->size;
@@ -246,16 +247,17 @@ uint32_t gsrelay_io_udp_slot(const void *bytes, size_t size)
 /* --- In -------------------------------------------------------------------------------------- */
 
 /* True for the newest of its stream; stream 0 takes all. */
-static bool is_newest(struct gsrelay_client *client, const struct member *member, uint8_t stream,
+static bool is_newest(struct gsrelay_client *client, struct member *member, uint8_t stream,
                       uint64_t order)
 {
-    uint64_t *newest = &client->room.newest[(size_t)member->row * STREAM_COUNT + stream];
+    struct cell *cell;
 
     if (stream == 0)
         return true;
-    if (order < *newest)
+    cell = room_cell(&client->room, member, stream);
+    if (order < cell->newest)
         return false;
-    *newest = order;
+    cell->newest = order;
     return true;
 }
 
@@ -272,8 +274,7 @@ static void drop_oldest(struct gsrelay_client *client)
 }
 
 /* What the relay should know that we hold. */
-static void hold(struct gsrelay_client *client, const struct member *member,
-                 const struct record *record)
+static void hold(struct gsrelay_client *client, struct member *member, const struct record *record)
 {
     uint64_t hash = 0;
 
@@ -311,7 +312,7 @@ static void take_data(struct gsrelay_client *client, const uint8_t *body, size_t
     record_reader_init(&reader, RECORD_DOWN, body, size);
     while (record_next(&reader, &record)) {
         uint64_t order = sequence << 8 | ++position;
-        const struct member *member;
+        struct member *member;
 
         if (record.member == client->room.own) {
             client->stats.dropped_own++;
