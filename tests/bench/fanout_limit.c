@@ -3,29 +3,27 @@
 /* fanout_limit.c - the least that a fan-out over UDP can cost: the reference of the benchmarks.
  *
  * Receives with recvmmsg and sends each datagram, as it is, to every other member of its room with
- * sendmmsg. It checks nothing, authenticates nothing and forgets nobody. A datagram's first byte is
- * the room; an address is a member of the first room that it named. Linux only.
+ * sendmmsg (raw_wire.h). It authenticates nothing and forgets nobody. Linux only.
  *
  * Prints "fanout_limit ready udp=127.0.0.1:PORT" and runs until it is killed. */
+
+#include "tests/bench/raw_wire.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
-enum { BATCH = 64, SIZE_MAX_BYTES = 1500, ROOMS = 256, MEMBERS = 256, PORTS = 65536 };
+enum { BATCH = 64, SIZE_MAX_BYTES = 1500 };
 
 struct room {
-    struct sockaddr_in members[MEMBERS];
+    struct sockaddr_in members[RAW_MEMBERS_MAX];
     unsigned count;
 };
 
-static struct room rooms[ROOMS];
-static bool is_known[PORTS]; /* By port alone: everybody is on the loopback address. */
+static struct room rooms[RAW_ROOMS_MAX];
 
 static uint8_t buffers[BATCH][SIZE_MAX_BYTES];
 static struct sockaddr_in sources[BATCH];
@@ -51,30 +49,42 @@ static void send_all(int fd)
     out_count = 0;
 }
 
-static void fan_out(int fd, unsigned index)
+static void send_to(int fd, unsigned index, struct sockaddr_in *to)
 {
-    const struct sockaddr_in *source = &sources[index];
-    struct room *room = &rooms[buffers[index][0]];
+    struct msghdr *header = &out_messages[out_count].msg_hdr;
 
-    if (!is_known[source->sin_port] && room->count < MEMBERS) {
-        is_known[source->sin_port] = true;
-        room->members[room->count++] = *source;
+    out_vectors[out_count].iov_base = buffers[index];
+    out_vectors[out_count].iov_len = in_messages[index].msg_len;
+    memset(header, 0, sizeof(*header));
+    header->msg_name = to;
+    header->msg_namelen = sizeof(*to);
+    header->msg_iov = &out_vectors[out_count];
+    header->msg_iovlen = 1;
+    if (++out_count == BATCH) {
+        send_all(fd);
     }
-    for (unsigned i = 0; i < room->count; i++) {
-        struct msghdr *header = &out_messages[out_count].msg_hdr;
+}
 
-        if (room->members[i].sin_port == source->sin_port) {
-            continue;
-        }
-        out_vectors[out_count].iov_base = buffers[index];
-        out_vectors[out_count].iov_len = in_messages[index].msg_len;
-        memset(header, 0, sizeof(*header));
-        header->msg_name = &room->members[i];
-        header->msg_namelen = sizeof(room->members[i]);
-        header->msg_iov = &out_vectors[out_count];
-        header->msg_iovlen = 1;
-        if (++out_count == BATCH) {
-            send_all(fd);
+static void take(int fd, unsigned index)
+{
+    const unsigned size = in_messages[index].msg_len;
+    struct raw_head head;
+    struct room *room;
+
+    memcpy(&head, buffers[index], sizeof(head));
+    if (size < RAW_HELLO_SIZE || head.room >= RAW_ROOMS_MAX || head.member >= RAW_MEMBERS_MAX) {
+        return;
+    }
+    room = &rooms[head.room];
+    if (size == RAW_HELLO_SIZE) {
+        room->members[head.member] = sources[index];
+        room->count = head.member >= room->count ? head.member + 1u : room->count;
+        send_to(fd, index, &sources[index]);
+        return;
+    }
+    for (unsigned member = 0; member < room->count; member++) {
+        if (member != head.member) {
+            send_to(fd, index, &room->members[member]);
         }
     }
 }
@@ -85,8 +95,7 @@ static void serve(int fd)
         int count;
 
         for (unsigned i = 0; i < BATCH; i++) {
-            in_vectors[i].iov_base = buffers[i];
-            in_vectors[i].iov_len = SIZE_MAX_BYTES;
+            in_vectors[i] = (struct iovec){buffers[i], SIZE_MAX_BYTES};
             memset(&in_messages[i], 0, sizeof(in_messages[i]));
             in_messages[i].msg_hdr.msg_name = &sources[i];
             in_messages[i].msg_hdr.msg_namelen = sizeof(sources[i]);
@@ -95,9 +104,7 @@ static void serve(int fd)
         }
         count = recvmmsg(fd, in_messages, BATCH, MSG_WAITFORONE, NULL);
         for (int i = 0; i < count; i++) {
-            if (in_messages[i].msg_len > 0) {
-                fan_out(fd, (unsigned)i);
-            }
+            take(fd, (unsigned)i);
         }
         send_all(fd);
     }
