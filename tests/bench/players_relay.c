@@ -30,7 +30,7 @@ struct path {
     uint64_t sequence;
     uint64_t highest; /* Down. */
     uint64_t received;
-    uint64_t relay_time_us;
+    uint64_t room_time_us;
     uint64_t pong_ns;
     bool is_bound;
 };
@@ -84,7 +84,7 @@ static void take_pong(unsigned player, const uint8_t *body, size_t size, uint64_
     struct body_ping pong;
 
     if (body_ping_read(body, size, &pong)) {
-        paths[player].relay_time_us = pong.relay_time_us;
+        paths[player].room_time_us = pong.room_time_us;
         paths[player].pong_ns = now_ns;
     }
 }
@@ -159,7 +159,7 @@ static void ping(unsigned player, uint64_t now_ns)
     const struct path *path = &paths[player];
     const struct body_ping body = {
         .client_time_us = now_ns / 1000,
-        .relay_time_us = path->relay_time_us,
+        .room_time_us = path->room_time_us,
         .delay_us = path->pong_ns == 0 ? 0 : (uint32_t)((now_ns - path->pong_ns) / 1000),
         .highest = path->highest,
         .received = path->received,
