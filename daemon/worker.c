@@ -16,6 +16,10 @@ enum {
 /* While the control thread has no room for our events we look again this soon. */
 static const uint64_t BLOCKED_WAIT_NS = UINT64_C(1000000);
 
+/* How long datagrams may lie where nobody waits for them (core_is_calm()): a wake-up for each costs
+ * more than all that is done with it. An answer to a PING is late by as much. */
+static const uint64_t REST_NS = UINT64_C(1000000);
+
 struct worker {
     struct link link; /* The only lines that others look at. */
     _Alignas(LINES_APART) struct net_udp *net;
@@ -28,6 +32,8 @@ struct worker {
     bool is_blocked;        /* Events are waiting for room in their queue. */
     bool has_more_commands; /* The last turn took as many as it may and left some. */
     bool is_precise;
+    uint32_t taken;   /* Datagrams that the last turn took. */
+    uint64_t idle_ns; /* The wait before it. */
     struct net_received received[NET_UDP_BATCH];
     struct output outputs[SEND_BATCH];
     struct net_outgoing outgoing[SEND_BATCH];
@@ -197,9 +203,9 @@ static void receive(struct worker *worker)
 {
     const uint32_t bound_twice = 2 * core_bound_count(worker->core);
     const uint32_t bound = bound_twice > TURN_DATAGRAMS ? bound_twice : TURN_DATAGRAMS;
-    uint32_t taken = 0;
 
-    while (taken < bound) {
+    worker->taken = 0;
+    while (worker->taken < bound) {
         const unsigned count = net_udp_recv(worker->net, worker->received, NET_UDP_BATCH);
 
         if (count == 0) {
@@ -215,7 +221,7 @@ static void receive(struct worker *worker)
                 flush(worker);
             }
         }
-        taken += count;
+        worker->taken += count;
     }
     worker->turns_bounded++;
 }
@@ -241,7 +247,7 @@ static void answer_snapshot(struct worker *worker, uint64_t now_ns)
     link->wake_control(link->wake_context);
 }
 
-static uint64_t wait_time_ns(struct worker *worker)
+static uint64_t wait_time_ns(const struct worker *worker, uint64_t now_ns)
 {
     const uint64_t deadline_ns = core_next_deadline(worker->core);
     uint64_t wait_ns = NET_WAIT_FOREVER;
@@ -254,8 +260,6 @@ static uint64_t wait_time_ns(struct worker *worker)
         return BLOCKED_WAIT_NS;
     }
     if (deadline_ns != UINT64_MAX) {
-        const uint64_t now_ns = os_clock_ns();
-
         wait_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
     }
     if (worker->is_blocked && wait_ns > BLOCKED_WAIT_NS) {
@@ -264,9 +268,31 @@ static uint64_t wait_time_ns(struct worker *worker)
     return wait_ns;
 }
 
+/* Whether datagrams come so fast that it pays to let some gather, and nobody minds. */
+static bool may_rest(const struct worker *worker)
+{
+    return (worker->taken > 1 || (worker->taken == 1 && worker->idle_ns < REST_NS)) &&
+           core_is_calm(worker->core);
+}
+
+/* Waits until there may be something to do. Returns what net_udp_wait() does. */
+static int wait(struct worker *worker, uint64_t *begin_ns)
+{
+    const uint64_t end_ns = os_clock_ns();
+    const uint64_t wait_ns = wait_time_ns(worker, end_ns);
+    const bool rests = wait_ns > 0 && may_rest(worker);
+    const int bits = rests ? net_udp_rest(worker->net, wait_ns < REST_NS ? wait_ns : REST_NS)
+                           : net_udp_wait(worker->net, wait_ns);
+
+    worker->now_ns = os_clock_ns();
+    worker->idle_ns = worker->now_ns - end_ns;
+    core_turn_done(worker->core, end_ns - *begin_ns, worker->idle_ns, rests);
+    *begin_ns = worker->now_ns;
+    return bits;
+}
+
 static void turn(struct worker *worker)
 {
-    worker->now_ns = os_clock_ns();
     worker->is_blocked = false;
     worker->has_more_commands = false;
     take_limits(worker);
@@ -289,9 +315,8 @@ void worker_run(void *context)
     struct worker *worker = context;
     uint64_t begin_ns = os_clock_ns();
 
+    worker->now_ns = begin_ns;
     for (;;) {
-        uint64_t end_ns;
-        uint64_t next_ns;
         int bits;
 
         /* Read before the turn: what was handed over before the stop is still carried out, for as
@@ -302,15 +327,11 @@ void worker_run(void *context)
         if (is_last && !worker->has_more_commands) {
             return;
         }
-        end_ns = os_clock_ns();
-        bits = net_udp_wait(worker->net, wait_time_ns(worker));
+        bits = wait(worker, &begin_ns);
         if (bits < 0) {
             atomic_store_explicit(&worker->link.failure, bits, memory_order_release);
             worker->link.wake_control(worker->link.wake_context);
             return;
         }
-        next_ns = os_clock_ns();
-        core_turn_done(worker->core, end_ns - begin_ns, next_ns - end_ns);
-        begin_ns = next_ns;
     }
 }

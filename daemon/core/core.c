@@ -313,8 +313,14 @@ bool core_is_ticking(const struct core *core)
     return core->ticking_count > 0 || core->auto_tick.tick_ns > 0;
 }
 
-void core_turn_done(struct core *core, uint64_t busy_ns, uint64_t idle_ns)
+bool core_is_calm(const struct core *core)
 {
+    return core->ticking_count > 0 && core->ticking_count == pool_used(&core->room_pool);
+}
+
+void core_turn_done(struct core *core, uint64_t busy_ns, uint64_t idle_ns, bool has_rested)
+{
+    core->rested_ns = has_rested ? idle_ns : 0;
     auto_tick_turn(&core->auto_tick, core->limits.room_auto_tick_max_ns, busy_ns, idle_ns);
 }
 

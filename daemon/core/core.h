@@ -124,8 +124,14 @@ void core_output_done(struct core *core, const struct output outputs[], unsigned
 bool core_event(struct core *core, struct event *out);
 
 /* Tells how long the last turn took and how long the worker waited after it: under load, flushes
- * are lengthened (auto_tick.h). */
-void core_turn_done(struct core *core, uint64_t busy_ns, uint64_t idle_ns);
+ * are lengthened (auto_tick.h). With `has_rested` the worker has let datagrams lie meanwhile: what
+ * the next core_datagram() calls bring may have come at any moment of that wait, and a room whose
+ * tick was between is flushed at once. */
+void core_turn_done(struct core *core, uint64_t busy_ns, uint64_t idle_ns, bool has_rested);
+
+/* Whether nobody has to wait for longer when datagrams lie until core_next_deadline(), but for
+ * answers: every room has a tick. */
+bool core_is_calm(const struct core *core);
 
 /* When core_run_timers() or core_output() has to be called at the latest; 0 = now, UINT64_MAX =
  * never. A timer that waits for room in the event ring stays due. */

@@ -25,6 +25,7 @@ struct core {
     struct core_counters counters;
     uint32_t bound_count;
     uint32_t ticking_count; /* Rooms with a tick. */
+    uint64_t rested_ns;     /* How long datagrams may have been there unseen. */
     struct auto_tick auto_tick;
     bool is_pressed;       /* A room's stream 0 wants an output before the next datagram. */
     uint32_t waiting_sent; /* Deliveries that are packed and not reported by core_output_done(). */

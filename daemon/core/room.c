@@ -253,14 +253,14 @@ struct room_change room_remove(struct core *core, uint32_t index, unsigned membe
     return change;
 }
 
-/* The first moment after now_ns that is a multiple of the tick, seen from the room's phase. Phases
- * are spread over the tick by the golden ratio, so that rooms do not all flush at once. */
-static uint64_t next_tick(uint32_t index, uint64_t tick_ns, uint64_t now_ns)
+/* The first moment after since_ns that is a multiple of the tick, seen from the room's phase.
+ * Phases are spread over the tick by the golden ratio, so that rooms do not all flush at once. */
+static uint64_t next_tick(uint32_t index, uint64_t tick_ns, uint64_t since_ns)
 {
     const uint64_t fraction = (uint32_t)(index * UINT32_C(2654435769));
     const uint64_t phase_ns = (tick_ns * fraction) >> 32;
 
-    return now_ns + tick_ns - (now_ns + tick_ns - phase_ns) % tick_ns;
+    return since_ns + tick_ns - (since_ns + tick_ns - phase_ns) % tick_ns;
 }
 
 /* The room's own tick, or what the load makes of it. */
@@ -276,7 +276,7 @@ static void await_tick(struct core *core, uint32_t index, uint64_t now_ns)
     struct room *room = &core->rooms[index];
 
     room->flush = FLUSH_TIMED;
-    room->flush_due_ns = next_tick(index, tick_ns(core, room), now_ns);
+    room->flush_due_ns = next_tick(index, tick_ns(core, room), now_ns - core->rested_ns);
     core->counters.flushes_lengthened += core->auto_tick.tick_ns > room->tick_us * NS_PER_US;
     timer_set(&core->flush_timers, index, room->flush_due_ns);
 }

@@ -135,6 +135,11 @@ void net_udp_close(struct net_udp *net);
  * a socket's back-off is over without a datagram. NET_UDP_READY without a datagram is possible. */
 GSRELAY_CHECKED int net_udp_wait(struct net_udp *net, uint64_t timeout_ns);
 
+/* The same, but datagrams may lie until the time is over: a wait for an owner that has no use for
+ * them before, and would wake up for each. On Linux they do; on Windows one of them ends it. After
+ * it net_udp_recv() looks into every socket, so NET_UDP_READY says nothing. */
+GSRELAY_CHECKED int net_udp_rest(struct net_udp *net, uint64_t timeout_ns);
+
 /* Whether waits should end as near to their timeout as the system can (to about a millisecond on
  * Windows, at the cost of power); otherwise the timer's usual grain will do. Starts off. Linux is
  * always precise. */

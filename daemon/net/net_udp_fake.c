@@ -110,6 +110,11 @@ int net_udp_wait(struct net_udp *net, uint64_t timeout_ns)
     }
 }
 
+int net_udp_rest(struct net_udp *net, uint64_t timeout_ns)
+{
+    return net_udp_wait(net, timeout_ns);
+}
+
 void net_udp_set_precise(struct net_udp *net, bool is_precise)
 {
     (void)net;

@@ -155,10 +155,12 @@ static int open_waiter(struct net_udp *net, struct net_failure *failure_out)
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = WAKER_TAG};
 
     net->waiter = (struct net_waiter){.system = system, .epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
+    net->rester = (struct net_waiter){.system = system, .epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
     net->waker.fd = -1;
-    if (net->waiter.epoll_fd < 0 || net_waker_open(&net->waker) < 0 ||
+    if (net->waiter.epoll_fd < 0 || net->rester.epoll_fd < 0 || net_waker_open(&net->waker) < 0 ||
         system->epoll_ctl(system, net->waiter.epoll_fd, EPOLL_CTL_ADD, net->waker.fd, &event) !=
-            0) {
+            0 ||
+        epoll_ctl(net->rester.epoll_fd, EPOLL_CTL_ADD, net->waker.fd, &event) != 0) {
         return net_failure_set(failure_out, "open epoll", NULL, errno, NULL);
     }
     for (uint32_t i = 0; i < net->socket_count; i++) {
@@ -189,6 +191,7 @@ int net_udp_open(const struct net_udp_options *options, struct net_udp **out,
     net->system = options->system != NULL ? options->system : net_system_linux();
     net->max_datagram = options->max_datagram;
     net->waiter.epoll_fd = -1;
+    net->rester.epoll_fd = -1;
     net->waker.fd = -1;
     prepare_batches(net);
     result = open_sockets(net, options, failure_out);
@@ -216,6 +219,9 @@ void net_udp_close(struct net_udp *net)
     }
     if (net->waiter.epoll_fd >= 0) {
         (void)close(net->waiter.epoll_fd);
+    }
+    if (net->rester.epoll_fd >= 0) {
+        (void)close(net->rester.epoll_fd);
     }
     lines_destroy(net);
 }
@@ -251,6 +257,25 @@ static void end_backoffs(struct net_udp *net)
     }
 }
 
+static int take_wake(struct net_udp *net)
+{
+    net_waker_take(&net->waker);
+    net->counters.wakes++;
+    return NET_UDP_WOKEN;
+}
+
+/* What a wait tells of the sockets. */
+static int ready_bits(struct net_udp *net)
+{
+    end_backoffs(net);
+    for (uint32_t i = 0; i < net->socket_count; i++) {
+        if (net->sockets[i].state == SOCKET_READY) {
+            return NET_UDP_READY;
+        }
+    }
+    return 0;
+}
+
 int net_udp_wait(struct net_udp *net, uint64_t timeout_ns)
 {
     struct epoll_event events[NET_ADDRESSES_MAX + 1];
@@ -264,20 +289,28 @@ int net_udp_wait(struct net_udp *net, uint64_t timeout_ns)
     for (int i = 0; i < count; i++) {
         const uint32_t tag = events[i].data.u32;
         if (tag == WAKER_TAG) {
-            net_waker_take(&net->waker);
-            net->counters.wakes++;
-            bits |= NET_UDP_WOKEN;
+            bits |= take_wake(net);
         } else if (net->sockets[tag].state == SOCKET_ARMED) {
             net->sockets[tag].state = SOCKET_READY;
         }
     }
-    end_backoffs(net);
+    return bits | ready_bits(net);
+}
+
+int net_udp_rest(struct net_udp *net, uint64_t timeout_ns)
+{
+    struct epoll_event event;
+
+    const int count = net_waiter_wait(&net->rester, &event, 1, shorten_timeout(net, timeout_ns));
+    if (count < 0) {
+        return RESULT_OS;
+    }
     for (uint32_t i = 0; i < net->socket_count; i++) {
-        if (net->sockets[i].state == SOCKET_READY) {
-            bits |= NET_UDP_READY;
+        if (net->sockets[i].state == SOCKET_ARMED) {
+            net->sockets[i].state = SOCKET_READY; /* To look into it costs less than to ask. */
         }
     }
-    return bits;
+    return (count > 0 ? take_wake(net) : 0) | ready_bits(net);
 }
 
 void net_udp_set_precise(struct net_udp *net, bool is_precise)

@@ -69,6 +69,7 @@ struct net_udp {
     struct net_system *system;
     _Alignas(LINES_APART) struct net_waker waker; /* The only lines that others write. */
     _Alignas(LINES_APART) struct net_waiter waiter;
+    struct net_waiter rester; /* Waits for the waker alone. */
     struct udp_socket sockets[NET_ADDRESSES_MAX];
     uint32_t socket_count;
     uint32_t max_datagram;

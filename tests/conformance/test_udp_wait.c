@@ -150,6 +150,28 @@ static void wait__datagram_on_an_idle_socket__wakes_every_time(void **state)
     net_udp_close(to);
 }
 
+static void rest__ends_with_its_time_or_a_wake__and_finds_what_came(void **state)
+{
+    struct net_udp *const from = open_udp();
+    struct net_udp *const to = open_udp();
+    struct store store = {0};
+
+    (void)state;
+    assert_true(net_udp_rest(to, MILLISECOND_NS) >= 0);
+    net_udp_wake(to);
+    assert_true((net_udp_rest(to, NET_WAIT_FOREVER) & NET_UDP_WOKEN) != 0);
+    assert_int_equal(counters_of(to).wakes, 1);
+    for (unsigned round = 0; round < 50; round++) {
+        /* Rested through, waited for, and come before either. */
+        send_numbered(from, net_udp_address(to, 0), 2 * round, 1);
+        assert_true(net_udp_rest(to, MILLISECOND_NS / 10) >= 0);
+        send_numbered(from, net_udp_address(to, 0), 2 * round + 1, 1);
+        collect(to, &store, 2 * (round + 1));
+    }
+    net_udp_close(from);
+    net_udp_close(to);
+}
+
 static void open__port_0_on_two_addresses__gets_one_number(void **state)
 {
     const struct addr addresses[] = {loopback4(0), second_loopback(0), addr_ipv4(127, 0, 0, 3, 0)};
@@ -321,6 +343,7 @@ int main(void)
         cmocka_unit_test(wake__storm_from_another_thread__the_last_is_never_lost),
         cmocka_unit_test(wake__storm_with_traffic__no_datagram_is_missed),
         cmocka_unit_test(wait__datagram_on_an_idle_socket__wakes_every_time),
+        cmocka_unit_test(rest__ends_with_its_time_or_a_wake__and_finds_what_came),
         cmocka_unit_test(open__port_0_on_two_addresses__gets_one_number),
         cmocka_unit_test(open__port_in_use__names_the_address_and_leaves_nothing),
         cmocka_unit_test(open__address_of_nobody_here__is_unreachable),

@@ -73,7 +73,7 @@ static void room__without_a_tick__waits_for_the_auto_tick_under_load(void **stat
     client_bind(&f, &b);
     assert_false(core_is_ticking(f.core));
     for (unsigned turn = 0; turn < 10; turn++) {
-        core_turn_done(f.core, 20 * MS, 0);
+        core_turn_done(f.core, 20 * MS, 0, false);
     }
     assert_true(core_is_ticking(f.core));
     client_send_record(&f, &a, MEMBER_ALL, 1, false, "old", 3);
@@ -85,12 +85,46 @@ static void room__without_a_tick__waits_for_the_auto_tick_under_load(void **stat
     assert_int_equal(fixture_counters(&f).deliveries_superseded, 1);
     assert_int_equal(fixture_counters(&f).flushes_lengthened, 1);
     assert_int_equal(fixture_counters(&f).auto_tick_us, 4000);
-    core_turn_done(f.core, 0, SECOND);
+    core_turn_done(f.core, 0, SECOND, false);
     fixture_forget(&f);
     client_send_record(&f, &a, MEMBER_ALL, 1, false, "new", 3);
     fixture_flush(&f);
     assert_int_equal(client_count(&f, &b, DATAGRAM_DATA), 1);
     assert_int_equal(fixture_counters(&f).auto_tick_us, 0);
+    fixture_close(&f);
+}
+
+static void room__with_a_tick__makes_up_for_one_that_passed_while_the_worker_rested(void **state)
+{
+    const struct relay_limits limits = fixture_limits();
+    struct fixture f;
+    struct client a;
+    struct client b;
+    struct client c;
+    (void)state;
+
+    fixture_open(&f, &limits);
+    client_create(&f, &a, 1, 10000);
+    client_join(&f, &b, 2, &a);
+    client_bind(&f, &a);
+    client_bind(&f, &b);
+    assert_true(core_is_calm(f.core));
+    /* The first room's phase is 0: half a millisecond ago there was a tick. */
+    f.now_ns += 10 * MS - f.now_ns % (10 * MS) + MS / 2;
+    core_turn_done(f.core, 0, MS / 4, true);
+    client_send_record(&f, &a, MEMBER_ALL, 1, false, "late", 4);
+    fixture_flush(&f);
+    assert_int_equal(client_count(&f, &b, DATAGRAM_DATA), 0);
+    fixture_run(&f, f.now_ns + 10 * MS);
+    assert_int_equal(client_count(&f, &b, DATAGRAM_DATA), 1);
+    fixture_forget(&f);
+    f.now_ns += 10 * MS - f.now_ns % (10 * MS) + MS / 2;
+    core_turn_done(f.core, 0, MS, true);
+    client_send_record(&f, &a, MEMBER_ALL, 1, false, "late", 4);
+    fixture_flush(&f);
+    assert_int_equal(client_count(&f, &b, DATAGRAM_DATA), 1);
+    client_create(&f, &c, 3, 0);
+    assert_false(core_is_calm(f.core));
     fixture_close(&f);
 }
 
@@ -101,6 +135,7 @@ int main(void)
         cmocka_unit_test(tick__after_a_long_wait__is_gone),
         cmocka_unit_test(limit__lowered_or_0__holds_at_once),
         cmocka_unit_test(room__without_a_tick__waits_for_the_auto_tick_under_load),
+        cmocka_unit_test(room__with_a_tick__makes_up_for_one_that_passed_while_the_worker_rested),
     };
 
     return RUN_TESTS(tests);
