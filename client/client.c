@@ -50,8 +50,8 @@ static bool is_sound(const struct gsrelay_options *options)
            options->members_max >= MEMBERS_MIN && options->members_max <= GSRELAY_MEMBERS_LIMIT &&
            options->state_bytes >= STATE_BYTES_MIN && options->state_bytes <= STATE_BYTES_MAX &&
            options->backoff_min_ms > 0 && options->backoff_min_ms <= options->backoff_max_ms &&
-           options->attempt_ms > 0 && options->rejoin <= 1 &&
-           (options->allocate == NULL) == (options->release == NULL);
+           options->attempt_ms > 0 && options->blob_bytes <= GSRELAY_BLOB_MAX &&
+           options->rejoin <= 1 && (options->allocate == NULL) == (options->release == NULL);
 }
 
 int gsrelay_ticket_read(const char *line, char name_out[GSRELAY_TICKET_NAME_MAX + 1],
@@ -90,6 +90,8 @@ struct layout {
     size_t events;
     size_t events_size;
     size_t states;
+    size_t blob_put;
+    size_t blob_got;
     size_t total;
 };
 
@@ -106,7 +108,7 @@ static size_t add_part(size_t *total, size_t size)
 static size_t message_events_size(uint32_t members_max)
 {
     return 2 * (size_t)members_max * EVENT_ENTRY_SIZE(0) +
-           2 * EVENT_ENTRY_SIZE(GSRELAY_METADATA_MAX) + 4 * EVENT_ENTRY_SIZE(0);
+           2 * EVENT_ENTRY_SIZE(GSRELAY_METADATA_MAX) + 6 * EVENT_ENTRY_SIZE(0);
 }
 
 static void plan(struct layout *layout, const struct gsrelay_options *options)
@@ -126,6 +128,8 @@ static void plan(struct layout *layout, const struct gsrelay_options *options)
                           2 * LINK_EVENTS * EVENT_ENTRY_SIZE(ADDR_TEXT_SIZE);
     layout->events = add_part(&layout->total, layout->events_size);
     layout->states = add_part(&layout->total, options->state_bytes);
+    layout->blob_put = add_part(&layout->total, options->blob_bytes);
+    layout->blob_got = add_part(&layout->total, options->blob_bytes);
 }
 
 int gsrelay_create(const struct gsrelay_options *options, struct gsrelay_client **out)
@@ -159,6 +163,8 @@ int gsrelay_create(const struct gsrelay_options *options, struct gsrelay_client 
     client->udp.queue = (struct udp_queued *)(memory + layout.queue);
     event_ring_init(&client->events, memory + layout.events, layout.events_size);
     event_ring_init(&client->states, memory + layout.states, options->state_bytes);
+    client->blob_put.bytes = memory + layout.blob_put;
+    client->blob_got.bytes = memory + layout.blob_got;
     client->event_reserve =
         message_events_size(options->members_max) + LINK_EVENTS * EVENT_ENTRY_SIZE(ADDR_TEXT_SIZE);
     if (options->ticket_name != NULL) {
@@ -278,6 +284,7 @@ void gsrelay_io_run(struct gsrelay_client *client, uint64_t now_ns)
     client_time_set(client, now_ns);
     send_flush(client);
     link_run(client);
+    blob_run(client);
     udp_run(client);
 }
 
@@ -285,8 +292,10 @@ uint64_t gsrelay_io_deadline(const struct gsrelay_client *client)
 {
     uint64_t link_ns = link_deadline(client);
     uint64_t udp_ns = udp_deadline(client);
+    uint64_t blob_ns = blob_deadline(client);
+    uint64_t next_ns = link_ns < udp_ns ? link_ns : udp_ns;
 
-    return link_ns < udp_ns ? link_ns : udp_ns;
+    return next_ns < blob_ns ? next_ns : blob_ns;
 }
 
 /* --- Events ---------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
  * room.c      the membership and its members
  * udp.c       datagrams in, binding, pings
  * measure.c   what PONGs measure: round trip, loss, the room's clock
+ * blob.c      the room's blob, up and down
  * send.c      packing states into datagrams within the budget
  *
  * Nothing here touches the operating system; socket.c does, from outside, through gsrelay_io.h.
@@ -85,6 +86,8 @@ struct link {
     uint64_t ping_due_ns;   /* The next ping that keeps the connection alive. */
     uint64_t answer_due_ns; /* It must have been answered by then; TIME_NEVER: none is out. */
     uint64_t ping_period_ns;
+    uint32_t features;  /* Of the relay. */
+    uint32_t frame_max; /* The longest frame that it takes. */
 
     /* gsrelay_disconnect(): BYE goes out at bye_due_ns at the latest, the end is at end_due_ns. */
     bool is_ending;
@@ -163,6 +166,41 @@ struct room {
     size_t left_next;
     size_t metadata_size;
     uint8_t metadata[GSRELAY_METADATA_MAX];
+};
+
+/* --- The room's blob (blob.c) ---------------------------------------------------------------- */
+
+/* The frames that carry one are at most this long, whatever more the relay would take. */
+#define BLOB_FRAME_MAX 4096
+
+enum blob_put_state {
+    BLOB_PUT_IDLE,
+    BLOB_PUT_DUE, /* The next piece goes out at due_ns, as soon as the output has room. */
+    BLOB_PUT_SENT /* A piece is unanswered. */
+};
+
+/* One piece at a time, so that a refusal is about that piece. */
+struct blob_put {
+    enum blob_put_state state;
+    bool has_begun;   /* The relay has agreed to the beginning. */
+    uint32_t request; /* The caller's, of the whole blob. */
+    uint32_t piece;   /* The request of the piece that is unanswered. */
+    uint32_t piece_size;
+    uint32_t host_epoch;
+    uint32_t version;
+    uint32_t total;
+    uint32_t offset;
+    uint64_t due_ns;
+    uint8_t *bytes; /* options.blob_bytes */
+};
+
+struct blob_got {
+    bool is_coming;
+    uint32_t version;
+    uint32_t total;
+    uint32_t offset;
+    uint32_t size;  /* Of the whole blob that is in `bytes`; 0 while one is coming. */
+    uint8_t *bytes; /* options.blob_bytes */
 };
 
 /* --- Datagrams (udp.c, send.c) --------------------------------------------------------------- */
@@ -272,6 +310,8 @@ struct gsrelay_client {
     uint64_t request_order;
     char rejoin_code[GSRELAY_CODE_SIZE];
     struct room room;
+    struct blob_put blob_put;
+    struct blob_got blob_got;
     uint32_t host_epoch_taken; /* Of the last event that told the program one; 0 = none. */
     struct udp udp;
     uint32_t udp_serial;
@@ -370,6 +410,25 @@ void room_lose(struct room *room, uint16_t id, uint8_t stream, uint64_t hash);
 /* The member of that id for a state that came; one not yet announced is announced here. NULL for
  * somebody who has left, or when there is no room for more. */
 struct member *room_member_heard(struct gsrelay_client *client, uint16_t id);
+
+/* blob.c */
+
+/* Sends the next piece if that is possible now; when to try again by itself. */
+void blob_run(struct gsrelay_client *client);
+uint64_t blob_deadline(const struct gsrelay_client *client);
+
+/* An answer to a piece; false if it answers something else. */
+bool blob_answer(struct gsrelay_client *client, const struct control_message *message);
+void blob_part_take(struct gsrelay_client *client, const struct control_blob *part);
+
+/* We have become host. A relay that keeps no blobs says nothing; the program is told all the same.
+ */
+void blob_host_told(struct gsrelay_client *client);
+
+void blob_link_lost(struct gsrelay_client *client);
+
+/* The room is no more. */
+void blob_forget(struct gsrelay_client *client);
 
 /* udp.c */
 void udp_begin(struct gsrelay_client *client, const struct control_membership *membership);

@@ -307,6 +307,8 @@ void link_welcome(struct gsrelay_client *client, const struct control_welcome *w
         link->attempts = 0;
     link->is_reconnecting = true;
     link->up_ns = client->now_ns;
+    link->features = welcome->features;
+    link->frame_max = welcome->frame_max;
     link->state = LINK_UP;
     client->error_text[0] = '\0';
     client_event_push(client, &event, NULL, 0);
@@ -416,6 +418,7 @@ void gsrelay_io_tcp_sent(struct gsrelay_client *client, size_t size)
     link->output_size -= size;
     memmove(link->output, link->output + size, link->output_size);
     request_send_queued(client);
+    blob_run(client);
 }
 
 int gsrelay_io_tcp_wanted(const struct gsrelay_client *client)

@@ -93,6 +93,7 @@ void request_clear(struct gsrelay_client *client)
 {
     for (size_t i = 0; i < REQUEST_TABLE_SIZE; i++)
         client->requests[i].state = REQUEST_FREE;
+    client->blob_put.state = BLOB_PUT_IDLE;
 }
 
 /* --- Outcomes -------------------------------------------------------------------------------- */
@@ -134,6 +135,7 @@ void request_link_lost(struct gsrelay_client *client)
         else
             fail(client, request, &lost);
     }
+    blob_link_lost(client);
 }
 
 static void ask_again(struct request *request)
@@ -257,6 +259,8 @@ static void take_membership(struct gsrelay_client *client, struct request *reque
         take_room_state(client, membership);
     else
         room_enter(client, membership, number);
+    if (request->type == CONTROL_JOIN && membership->host == membership->member)
+        blob_host_told(client);
 }
 
 static void take_ok(struct gsrelay_client *client, struct request *request)
@@ -346,8 +350,11 @@ static void take_answer(struct gsrelay_client *client, const struct control_mess
     struct request *request = find_sent(client, message->request);
 
     /* Answers to what was given up meanwhile do not matter any more. */
-    if (request == NULL)
+    if (request == NULL) {
+        if (blob_answer(client, message))
+            blob_run(client);
         return;
+    }
     if (message->type == CONTROL_MEMBERSHIP)
         take_membership(client, request, &message->membership);
     else if (message->type == CONTROL_OK)
@@ -395,6 +402,8 @@ static void take_room_event(struct gsrelay_client *client, const struct control_
         room_lock_set(client, message->is_locked);
     else if (message->type == CONTROL_REMOVED)
         room_leave(client, 0, message->reason);
+    else if (message->type == CONTROL_BLOB_PART)
+        blob_part_take(client, &message->blob);
 }
 
 static void take_event(struct gsrelay_client *client, const struct control_message *message)

@@ -274,6 +274,7 @@ void room_enter(struct gsrelay_client *client, const struct control_membership *
 
 void room_forget(struct gsrelay_client *client)
 {
+    blob_forget(client);
     client->room.exists = false;
     client->room.member_count = 0;
 }
@@ -298,6 +299,10 @@ void room_host_set(struct gsrelay_client *client, uint16_t host, uint32_t host_e
     client->room.host = host;
     client->room.host_epoch = host_epoch;
     client_event_push(client, &event, NULL, 0);
+    if (host == client->room.own)
+        blob_host_told(client);
+    else
+        client->blob_got.is_coming = false;
 }
 
 void room_metadata_set(struct gsrelay_client *client, const uint8_t *bytes, size_t size)

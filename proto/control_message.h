@@ -137,9 +137,9 @@ struct control_host_changed {
 
 /* A piece of a room's blob: BLOB_PUT up, BLOB_PART down. */
 struct control_blob {
-    uint32_t version;    /* The host's own number of this blob; all its pieces have it. */
-    uint32_t total;      /* Bytes of the whole blob; 0: there is none. */
-    uint32_t offset;     /* Of `bytes` in it. */
+    uint32_t version; /* The host's own number of this blob; all its pieces have it. */
+    uint32_t total;   /* Bytes of the whole blob; 0: there is none. */
+    uint32_t offset;  /* Of `bytes` in it. */
     struct wire_bytes bytes;
 };
 

@@ -31,8 +31,9 @@ struct member {
     bool is_ending;
     bool has_session;
     bool is_bound;
-    bool is_code_shown; /* create: the code was printed. */
-    uint32_t request;   /* create, join; ping: the one that is out. */
+    bool is_code_shown;    /* create: the code was printed. */
+    uint32_t request;      /* create, join; ping: the one that is out. */
+    uint32_t blob_request; /* --blob: its upload; 0 = none is out. */
     uint32_t pings;
     uint64_t next_ns; /* The next batch of lines, the next ping. */
     bool has_line;    /* A line that the budget did not allow yet. */
@@ -93,6 +94,8 @@ static int open_client(struct member *member)
 
     gsrelay_options_init(&client_options);
     client_options.down_bytes_s = options->down_rate_s;
+    if (options->blob_file != NULL || options->blob_out_file != NULL)
+        client_options.blob_bytes = GSRELAY_BLOB_MAX;
     if (options->ticket_file != NULL) {
         if (read_ticket(options, name, key) < 0)
             return TOOL_USAGE;
@@ -242,6 +245,57 @@ static void show_code(struct member *member)
         check_output(member, print_line("%s", room.code));
 }
 
+/* --- What hosts leave for hosts -------------------------------------------------------------- */
+
+static uint8_t blob[GSRELAY_BLOB_MAX];
+
+static void leave_blob(struct member *member)
+{
+    const int size = blob_file_read(member->options->blob_file, blob, sizeof(blob));
+    int32_t request;
+
+    if (size < 0) {
+        end(member, TOOL_USAGE);
+        return;
+    }
+    request = gsrelay_set_blob(member->client, blob, (size_t)size);
+    member->blob_request = request > 0 ? (uint32_t)request : 0;
+}
+
+static void on_blob_left(struct member *member)
+{
+    char text[400];
+
+    member->blob_request = 0;
+    if (member->options->is_json)
+        check_output(member, print_line("{\"event\":\"blob_left\"}"));
+    snprintf(text, sizeof(text), "the relay keeps %.300s for the next host",
+             member->options->blob_file);
+    note(member, text);
+}
+
+static void on_blob(struct member *member, const struct gsrelay_event *event)
+{
+    const struct tool_options *options = member->options;
+    const size_t size = gsrelay_get_blob(member->client, blob, sizeof(blob));
+    char text[400];
+
+    if (options->blob_out_file == NULL)
+        return;
+    if (size > 0 && blob_file_write(options->blob_out_file, blob, size) < 0) {
+        end(member, TOOL_USAGE);
+        return;
+    }
+    if (options->is_json)
+        check_output(member, print_line("{\"event\":\"blob\",\"bytes\":%u}", event->blob_bytes));
+    if (size == 0)
+        snprintf(text, sizeof(text), "we are the host; the one before has left nothing");
+    else
+        snprintf(text, sizeof(text), "we are the host; what the one before has left is in %.300s",
+                 options->blob_out_file);
+    note(member, text);
+}
+
 static void on_joined(struct member *member, const struct gsrelay_event *event)
 {
     char text[128];
@@ -252,6 +306,8 @@ static void on_joined(struct member *member, const struct gsrelay_event *event)
         check_output(member, print_line("{\"event\":\"joined\",\"code\":\"%s\",\"member\":%u,"
                                         "\"host\":%u}",
                                         event->code, event->member, event->host));
+    if (member->options->blob_file != NULL)
+        leave_blob(member);
     snprintf(text, sizeof(text), "in room %s as member %u%s", event->code, event->member,
              event->host == event->member ? ", its host" : "");
     note(member, text);
@@ -306,11 +362,18 @@ static void on_request_failed(struct member *member, const struct gsrelay_event 
                                                                : "join the room";
     char wait[64] = "";
 
-    if (event->request != member->request || member->is_ending)
+    if (member->blob_request != 0 && event->request == member->blob_request)
+        what = "leave the file of --blob";
+    else if (event->request != member->request)
+        return;
+    if (member->is_ending)
         return;
     if (event->time_ms > 0)
         snprintf(wait, sizeof(wait), "; try again in %u s", (event->time_ms + 999) / 1000);
-    say("could not %s: %s%s", what, why(event), wait);
+    if (event->limit > 0)
+        say("could not %s: %s (limit %u)%s", what, why(event), event->limit, wait);
+    else
+        say("could not %s: %s%s", what, why(event), wait);
     end(member, TOOL_REFUSED);
 }
 
@@ -409,7 +472,10 @@ static void on_event(struct member *member, const struct gsrelay_event *event)
         on_disconnected(member, event);
         break;
     case GSRELAY_EVENT_REQUEST_DONE:
-        on_pong(member, event);
+        if (member->blob_request != 0 && event->request == member->blob_request)
+            on_blob_left(member);
+        else
+            on_pong(member, event);
         break;
     case GSRELAY_EVENT_REQUEST_FAILED:
         on_request_failed(member, event);
@@ -441,6 +507,9 @@ static void on_event(struct member *member, const struct gsrelay_event *event)
     case GSRELAY_EVENT_DRAINING:
     case GSRELAY_EVENT_NOTICE:
         on_connection(member, event);
+        break;
+    case GSRELAY_EVENT_BLOB:
+        on_blob(member, event);
         break;
     case GSRELAY_EVENT_NONE:
     case GSRELAY_EVENT_METADATA:

@@ -14,6 +14,8 @@ enum option_id {
     OPTION_GROUPS,
     OPTION_TO_GROUP,
     OPTION_DOWN_RATE,
+    OPTION_BLOB,
+    OPTION_BLOB_OUT,
     OPTION_JSON,
     OPTION_QUIET,
     OPTION_COUNT,
@@ -50,6 +52,8 @@ static const struct option options[] = {
     {"groups", 0, true, OPTION_GROUPS},
     {"to-group", 0, true, OPTION_TO_GROUP},
     {"down-rate", 0, true, OPTION_DOWN_RATE},
+    {"blob", 0, true, OPTION_BLOB},
+    {"blob-out", 0, true, OPTION_BLOB_OUT},
     {"json", 0, false, OPTION_JSON},
     {"quiet", 'q', false, OPTION_QUIET},
     {"count", 'c', true, OPTION_COUNT},
@@ -118,6 +122,10 @@ static const char help[] =
     "      --groups LIST         be a member of these groups, as in 0,4,8-15\n"
     "      --down-rate BYTES     the most that the relay is to send a second; the newest\n"
     "                            states come first, in turn (no limit of ours)\n"
+    "      --blob FILE           create: leave the file with the relay for the next host, at\n"
+    "                            most 64 KiB (and the relay's room.blob_bytes)\n"
+    "      --blob-out FILE       when we become host, put what the host before us has left\n"
+    "                            into this file\n"
     "      --json                print each event as one JSON object a line\n"
     "  -q, --quiet               no messages on standard error but errors\n"
     "  -c, --count N             ping: how many (4)\n"
@@ -345,6 +353,12 @@ static int set_option(enum option_id id, const char *value, struct tool_options 
             return -1;
         out->down_rate_s = (uint32_t)number;
         break;
+    case OPTION_BLOB:
+        out->blob_file = value;
+        break;
+    case OPTION_BLOB_OUT:
+        out->blob_out_file = value;
+        break;
     case OPTION_JSON:
         out->is_json = true;
         break;
@@ -461,6 +475,8 @@ static int check_together(const struct tool_options *out)
         return complain("--retain needs a stream above 0", "add --stream 1");
     if (out->is_retained && out->to_group >= 0)
         return complain("only what goes to all can be retained", "--retain with --to-group");
+    if (out->blob_file != NULL && out->command != TOOL_CREATE)
+        return complain("only who makes the room can leave a file", "--blob without create");
     if (out->command == TOOL_TICKET && out->secret_file == NULL)
         return complain("ticket needs --secret-file", "the relay's auth.secret_file");
     if (out->command == TOOL_LOAD && out->load.rooms * out->load.members > LOAD_CLIENTS_MAX)

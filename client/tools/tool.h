@@ -6,6 +6,7 @@
  *
  * options.c  the command line -> struct tool_options
  * member.c   create, join, send, watch, ping: one client on the library's sockets
+ * blob.c     the files of --blob and --blob-out
  * mint.c     ticket
  * load*.c    load: see load.h
  * input.c    standard input, read by a thread of its own, because Windows cannot wait for it
@@ -68,9 +69,11 @@ struct tool_options {
     uint8_t stream;
     bool has_stream; /* It was given. */
     bool is_retained;
-    int to_group;         /* The group that lines go to; -1: to all. */
-    uint64_t groups;      /* The groups to subscribe to. */
-    uint32_t down_rate_s; /* Bytes that the relay may send us a second; 0: no budget of ours. */
+    int to_group;          /* The group that lines go to; -1: to all. */
+    uint64_t groups;       /* The groups to subscribe to. */
+    uint32_t down_rate_s;  /* Bytes that the relay may send us a second; 0: no budget of ours. */
+    const char *blob_file; /* create: what to leave for the next host. */
+    const char *blob_out_file; /* create, join, watch: where to put what was left for us. */
     bool is_json;
     bool is_quiet;
     uint32_t count; /* ping: how many. */
@@ -101,6 +104,14 @@ int load_run(const struct tool_options *options);
 /* Reads the first line of a file that has something on it, without its end. Complains and returns
  * -1 when there is none or it does not fit. */
 int file_line_read(const char *path, const char *what, char *out, size_t size);
+
+/* Reads a whole file. Returns its size, or complains and returns -1 when it cannot be read or is
+ * larger than capacity. */
+int blob_file_read(const char *path, uint8_t *out, size_t capacity);
+
+/* Writes a whole file, in place of what was in it. Complains and returns
+ * -1. */
+int blob_file_write(const char *path, const uint8_t *bytes, size_t size);
 
 /* --- input.c --------------------------------------------------------------------------------- */
 

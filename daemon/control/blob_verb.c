@@ -28,10 +28,6 @@ static struct refusal do_allowed(struct control *control, const struct session *
 {
     const struct blob_upload *asked = &session->blob_asked;
 
-    if (session->connection != SESSION_NONE) {
-        /* It needs the former one no more. */
-        blob_verb_stop(control, session->connection);
-    }
     if (question == BLOB_QUESTION_COMMIT) {
         if (!blob_commit(&control->blobs, *place, asked->session)) {
             return (struct refusal){.reason = REASON_BLOB_ORDER};

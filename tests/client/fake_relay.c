@@ -19,6 +19,7 @@ void fake_relay_init(struct fake_relay *relay)
     memset(relay, 0, offsetof(struct fake_relay, frame));
     relay->is_answering = true;
     relay->knows_session = true;
+    relay->frame_max = 4096;
     relay->refusal = HELLO_REFUSED;
     relay->seen = addr_ipv4(192, 0, 2, 7, 4242);
     relay->membership = (struct control_membership){.code = {code, 6},
@@ -139,10 +140,12 @@ static void take_hello(struct fake_relay *relay, const uint8_t *bytes, size_t si
 
 static void welcome(struct fake_relay *relay, uint32_t request)
 {
-    struct control_message message = {
-        .type = CONTROL_WELCOME,
-        .request = request,
-        .welcome = {.resume_grace_ms = 30000, .idle_timeout_ms = 60000, .frame_max = 4096}};
+    struct control_message message = {.type = CONTROL_WELCOME,
+                                      .request = request,
+                                      .welcome = {.resume_grace_ms = 30000,
+                                                  .idle_timeout_ms = 60000,
+                                                  .features = relay->features,
+                                                  .frame_max = relay->frame_max}};
 
     if (relay->mode == HELLO_RESUME)
         message.welcome.flags =

@@ -55,6 +55,8 @@ struct fake_relay {
     bool refuses_start; /* START is answered by ERROR clients_limit, 5 s. */
     bool knows_session; /* Accept a resume. */
     bool is_in_room;    /* WELCOME says so after a resume. */
+    uint32_t features;  /* In WELCOME. */
+    uint16_t frame_max;
     uint8_t ticket_key[32];
     struct control_membership membership;
     struct addr seen;
@@ -92,7 +94,7 @@ struct fake_relay {
     uint8_t frame[CONTROL_FRAME_SIZE_MAX];
     uint8_t output[65536];
     struct control_message requests[FAKE_REQUESTS_MAX];
-    uint8_t request_bytes[FAKE_REQUESTS_MAX][1024];
+    uint8_t request_bytes[FAKE_REQUESTS_MAX][4096];
     struct fake_datagram datagrams[FAKE_DATAGRAMS_MAX]; /* The first of them. */
     struct {
         size_t size;

@@ -65,6 +65,9 @@ static void options__of_each_command__are_read(void **state)
     assert_true(options.groups == (UINT64_C(1) << 63 | 0x711));
     assert_int_equal(options.to_group, 63);
     assert_int_equal(options.down_rate_s, 20000);
+    assert_int_equal(parse("create --blob save.bin --blob-out=got.bin"), 0);
+    assert_string_equal(options.blob_file, "save.bin");
+    assert_string_equal(options.blob_out_file, "got.bin");
     assert_int_equal(parse("--help"), 0);
     assert_int_equal(options.command, TOOL_HELP);
     assert_int_equal(parse("join -V"), 0);
@@ -114,6 +117,7 @@ static void command_line__wrong__is_refused(void **state)
         "--stream -1 create",
         "--stream x create",
         "--stream= create",
+        "--blob f join ABC",
         "--retain create",
         "--retain=yes --stream 1 create",
         "--groups 64 join A",

@@ -51,13 +51,14 @@ extern "C" {
 #define GSRELAY_TICKET_NAME_MAX 200 /* The longest name of a ticket, without its NUL. */
 #define GSRELAY_TICKET_KEY_SIZE 32
 #define GSRELAY_SEED_SIZE       32
-#define GSRELAY_CODE_SIZE       32   /* Holds any join code and its NUL. */
-#define GSRELAY_ADDRESS_SIZE    64   /* Holds any numeric address with its port and its NUL. */
-#define GSRELAY_METADATA_MAX    512  /* Bytes of a room's metadata. */
-#define GSRELAY_MEMBERS_LIMIT   256  /* No relay allows more members in a room. */
-#define GSRELAY_DATAGRAM_LIMIT  1400 /* No relay sends or takes a longer datagram. */
-#define GSRELAY_EVENT_BYTES     1400 /* The most bytes that one event carries. */
-#define GSRELAY_REQUESTS_MAX    16   /* Requests that may be unanswered at a time. */
+#define GSRELAY_CODE_SIZE       32    /* Holds any join code and its NUL. */
+#define GSRELAY_ADDRESS_SIZE    64    /* Holds any numeric address with its port and its NUL. */
+#define GSRELAY_METADATA_MAX    512   /* Bytes of a room's metadata. */
+#define GSRELAY_MEMBERS_LIMIT   256   /* No relay allows more members in a room. */
+#define GSRELAY_DATAGRAM_LIMIT  1400  /* No relay sends or takes a longer datagram. */
+#define GSRELAY_EVENT_BYTES     1400  /* The most bytes that one event carries. */
+#define GSRELAY_BLOB_MAX        65536 /* No relay keeps a larger blob of a room. */
+#define GSRELAY_REQUESTS_MAX    16    /* Requests that may be unanswered at a time. */
 
 enum gsrelay_result {
     GSRELAY_OK = 0,
@@ -112,6 +113,9 @@ struct gsrelay_options {
                                 a second; below what the room needs, we get the newest state of
                                 everyone in turn, and less often. 0 = as much as the relay's own
                                 limit allows. Default 0. */
+    uint32_t blob_bytes;     /* The largest blob of a room that is to be left or received, at most
+                                GSRELAY_BLOB_MAX; memory for two is taken. 0 = this client has
+                                nothing to do with blobs. Default 0. */
     uint32_t rejoin;         /* 1: after the session was lost, join the room's code again as a new
                                 member. Default 0. */
 
@@ -193,6 +197,22 @@ int32_t gsrelay_kick(struct gsrelay_client *client, uint16_t member);
 int32_t gsrelay_lock(struct gsrelay_client *client, int is_locked);
 int32_t gsrelay_hand_over(struct gsrelay_client *client, uint16_t member);
 int32_t gsrelay_set_metadata(struct gsrelay_client *client, const void *bytes, size_t size);
+
+/* For the room's host, and under its epoch as above: leaves bytes with the relay for whoever is
+ * host after us, such as the game as it was saved last, in place of what was left before; 0 bytes
+ * remove it. The relay keeps it as long as the room, and gives it to nobody but the next host
+ * (GSRELAY_EVENT_BLOB). The library sends it piece by piece: REQUEST_DONE says that the relay has
+ * all of it, until then the one before counts.
+ *
+ * Returns GSRELAY_TOO_LARGE beyond options.blob_bytes, GSRELAY_BUSY while the one before is still
+ * on its way, GSRELAY_WRONG_STATE outside a room. REQUEST_FAILED with GSRELAY_REASON_BLOB_SIZE: the
+ * relay takes only `limit` bytes, and none at all if that is 0; with GSRELAY_REASON_BLOB_POOL: it
+ * has memory for `limit` rooms that leave something. */
+int32_t gsrelay_set_blob(struct gsrelay_client *client, const void *bytes, size_t size);
+
+/* The bytes of the last GSRELAY_EVENT_BLOB: writes up to `capacity` of them and returns how many
+ * there are. They are kept until another blob comes, or the room is left. */
+size_t gsrelay_get_blob(const struct gsrelay_client *client, void *out, size_t capacity);
 
 /* Of which interest groups of the room we are: bit n for group n, in place of what was asked for
  * before. A new member is of none; coming back by options.rejoin makes a new member. */
@@ -286,11 +306,20 @@ enum gsrelay_event_type {
                                          time_ms. */
 
     /* States. */
-    GSRELAY_EVENT_STATE = 18,     /* member, stream, bytes; GSRELAY_EVENT_RETAINED and age_ms. */
-    GSRELAY_EVENT_UDP_BOUND = 19, /* States can come now. bytes: the own address as the relay sees
-                                     it, as text. Again when that changes. */
-    GSRELAY_EVENT_UDP_SILENT = 20 /* Nothing has come over UDP for time_ms: perhaps a firewall
+    GSRELAY_EVENT_STATE = 18,      /* member, stream, bytes; GSRELAY_EVENT_RETAINED and age_ms. */
+    GSRELAY_EVENT_UDP_BOUND = 19,  /* States can come now. bytes: the own address as the relay sees
+                                      it, as text. Again when that changes. */
+    GSRELAY_EVENT_UDP_SILENT = 20, /* Nothing has come over UDP for time_ms: perhaps a firewall
                                      stops it. UDP_BOUND follows if that ends. */
+
+    /* Only with options.blob_bytes above 0. */
+    GSRELAY_EVENT_BLOB = 21 /* We are the host now, and this is what an earlier one has left with
+                               gsrelay_set_blob(): blob_bytes, 0 if there is nothing.
+                               gsrelay_get_blob() has the bytes. reason: NONE, or BLOB_SIZE if it
+                               is more than options.blob_bytes, and then we have none of it.
+                               Follows HOST_CHANGED that names us, and ROOM_JOINED for a room that
+                               had been empty, unless the role goes on or we leave a blob of our
+                               own before all of it was here; may come again after RESUMED. */
 };
 
 #define GSRELAY_NO_DEADLINE 0xFFFFFFFFu /* As time_ms of DRAINING. */
@@ -310,6 +339,7 @@ struct gsrelay_event {
     uint32_t rtt_us;
     uint32_t host_epoch;
     uint32_t age_ms; /* How long the relay has had a retained state. */
+    uint32_t blob_bytes;
     uint16_t member;
     uint16_t host; /* 0 = none. */
     uint16_t size; /* Of bytes. */
