@@ -362,6 +362,7 @@ int gsrelay_get_room(const struct gsrelay_client *client, struct gsrelay_room *o
                                  .member_count = (uint16_t)room->member_count,
                                  .members_max = room->members_max,
                                  .host_epoch = room->host_epoch,
+                                 .election = room->election,
                                  .tick_us = room->tick_us,
                                  .datagrams_s = udp->datagrams_s,
                                  .bytes_s = udp->bytes_s,

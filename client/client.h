@@ -152,6 +152,7 @@ struct room {
     uint16_t own;
     uint16_t host;
     uint32_t host_epoch;
+    uint32_t election;
     uint32_t tick_us;
     uint16_t members_max;
     bool is_locked;

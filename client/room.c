@@ -6,6 +6,9 @@
 
 static_assert(GSRELAY_MEMBERS_LIMIT == ROOM_MEMBERS_MAX, "one limit");
 static_assert(GSRELAY_METADATA_MAX == ROOM_METADATA_SIZE_MAX, "one limit");
+static_assert((unsigned)GSRELAY_ELECT_LOWEST_RTT == ELECTION_LOWEST_RTT &&
+                  (unsigned)GSRELAY_ELECT_HEIR == ELECTION_HEIR,
+              "one list of rules");
 static_assert(GSRELAY_TO_GROUP(0) == MEMBER_GROUP_FIRST &&
                   GSRELAY_TO_GROUP(GSRELAY_GROUPS - 1) == MEMBER_GROUP_LAST,
               "one range of groups");
@@ -231,6 +234,7 @@ static void set_room(struct gsrelay_client *client, const struct control_members
     room->own = membership->member;
     room->host = membership->host;
     room->host_epoch = membership->host_epoch;
+    room->election = membership->election;
     room->tick_us = membership->tick_us;
     room->members_max = membership->members_max;
     room->is_locked = (membership->room_flags & ROOM_LOCKED) != 0;

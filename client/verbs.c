@@ -15,6 +15,7 @@ int32_t gsrelay_create_room(struct gsrelay_client *client,
         options = &none;
     if (options->metadata_size > GSRELAY_METADATA_MAX || options->members_max > UINT16_MAX ||
         options->is_locked > 1 || options->is_heritable > 1 ||
+        options->election > GSRELAY_ELECT_HEIR ||
         (options->metadata == NULL && options->metadata_size > 0))
         return GSRELAY_INVALID;
     message.create.members_max = (uint16_t)options->members_max;
@@ -29,6 +30,7 @@ int32_t gsrelay_create_room(struct gsrelay_client *client,
         (struct wire_bytes){options->metadata_size > 0 ? options->metadata : (const uint8_t *)"",
                             options->metadata_size};
     message.create.down_bytes_s = client->options.down_bytes_s;
+    message.create.election = (uint8_t)options->election;
     return request_add(client, &message, false);
 }
 
@@ -73,6 +75,14 @@ int32_t gsrelay_hand_over(struct gsrelay_client *client, uint16_t member)
 {
     struct control_message message = {
         .type = CONTROL_HAND_OVER, .host_epoch = client->host_epoch_taken, .member = member};
+
+    return request_add(client, &message, false);
+}
+
+int32_t gsrelay_set_heir(struct gsrelay_client *client, uint16_t member)
+{
+    struct control_message message = {
+        .type = CONTROL_SET_HEIR, .host_epoch = client->host_epoch_taken, .member = member};
 
     return request_add(client, &message, false);
 }

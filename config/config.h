@@ -129,6 +129,8 @@ struct config_room {
     uint64_t auto_tick_max_ns; /* 0: flushes are never lengthened. */
     uint64_t empty_ttl_ns;     /* 0: a room goes with its last member. */
     uint64_t max_age_ns;       /* 0: no limit. */
+    uint64_t host_grace_ns;    /* 0: the role goes with the control connection. */
+    uint64_t host_silence_ns;  /* 0: a host may be silent on UDP. */
     uint64_t retained_bytes;   /* All retained states of one room together. */
     uint64_t blob_bytes;       /* 0: rooms have no blob. */
     uint64_t blob_pool_bytes;  /* "auto" is already worked out. */

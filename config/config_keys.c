@@ -227,6 +227,14 @@ static const struct config_key keys[] = {
     {AT(room, max_age, max_age_ns), .type = CONFIG_TYPE_DURATION, .is_live = LIVE,
      RANGE(1 * MIN, 30 * DAY), .zero_word = "off", .fallback = "24h",
      .help = "A room is closed when it is this old. off: never."},
+    {AT(room, host_grace, host_grace_ns), .type = CONFIG_TYPE_DURATION, .is_live = LIVE,
+     RANGE(100 * MS, 5 * MIN), .zero_word = "off", .fallback = "3s",
+     .help = "A host without a control connection stays host for this long; then another member\n"
+             "is elected, if one is well connected. off: at once."},
+    {AT(room, host_silence, host_silence_ns), .type = CONFIG_TYPE_DURATION, .is_live = LIVE,
+     RANGE(2 * SEC, 10 * MIN), .zero_word = "off", .fallback = "5s",
+     .help = "A host whose datagrams stop for this long loses the role in the same way. Clients\n"
+             "send one each second at least. off: not before udp.session_idle removes it."},
     {AT(room, retained_bytes, retained_bytes), .type = CONFIG_TYPE_BYTES, .is_live = RESTART,
      RANGE(1 * KIB, 16 * MIB), .zero_word = "off", .fallback = "256KiB",
      .help = "What a room may keep of the states that are retained for late joiners."},

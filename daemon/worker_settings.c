@@ -58,6 +58,8 @@ void worker_settings_limits(const struct relay_config *config, struct relay_limi
         .over_limit_close_ns = limits->over_limit_close_ns,
         .room_empty_ttl_ns = config->room.empty_ttl_ns,
         .room_age_max_ns = config->room.max_age_ns,
+        .room_host_grace_ns = config->room.host_grace_ns,
+        .room_host_silence_ns = config->room.host_silence_ns,
         .room_auto_tick_max_ns = config->room.auto_tick_max_ns,
         .room_retained_bytes = to_u32(config->room.retained_bytes),
         .rebind = (enum rebind_rule)config->udp.rebind,

@@ -117,6 +117,7 @@ static void walk_create(struct walk *walk, struct control_message *message)
     walk_u8(walk, &create->flags);
     walk_metadata(walk, &create->metadata);
     walk_u32(walk, &create->down_bytes_s);
+    walk_u8(walk, &create->election);
     /* A flag asks for something; what the relay does not know, it cannot promise. */
     if (walk->reader != NULL && (create->flags & ~(CREATE_LOCKED | CREATE_HERITABLE)) != 0) {
         wire_reader_fail(walk->reader);
@@ -213,6 +214,7 @@ static void walk_membership(struct walk *walk, struct control_message *message)
     walk_u16(walk, &membership->member);
     walk_u16(walk, &membership->host);
     walk_u32(walk, &membership->host_epoch);
+    walk_u8(walk, &membership->election);
     walk_u32(walk, &membership->tick_us);
     walk_u16(walk, &membership->members_max);
     walk_text8(walk, &membership->address, ADVERTISE_SIZE_MAX);
@@ -303,6 +305,7 @@ static const struct type_row rows[] = {
     {CONTROL_PING, "PING", walk_token},
     {CONTROL_BYE, "BYE", walk_nothing},
     {CONTROL_SUBSCRIBE, "SUBSCRIBE", walk_groups},
+    {CONTROL_SET_HEIR, "SET_HEIR", walk_host_member},
     {CONTROL_BLOB_PUT, "BLOB_PUT", walk_blob_put},
     {CONTROL_WELCOME, "WELCOME", walk_welcome},
     {CONTROL_MEMBERSHIP, "MEMBERSHIP", walk_membership},

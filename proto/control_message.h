@@ -34,6 +34,7 @@ enum control_type {
     CONTROL_PING = 0x0A,
     CONTROL_BYE = 0x0B,
     CONTROL_SUBSCRIBE = 0x0C,
+    CONTROL_SET_HEIR = 0x0D,
     CONTROL_BLOB_PUT = 0x0E,
 
     CONTROL_WELCOME = 0x81,
@@ -57,7 +58,7 @@ enum control_type {
 #define CONTROL_HEAD_SIZE 5
 
 /* The largest message that this version writes (a MEMBERSHIP), before encryption. */
-#define CONTROL_MESSAGE_SIZE_MAX 1377
+#define CONTROL_MESSAGE_SIZE_MAX 1378
 
 #define FEATURE_BLOBS       0x01 /* WELCOME: the relay keeps blobs of rooms. */
 #define CREATE_LOCKED       0x01
@@ -70,12 +71,20 @@ enum control_type {
 #define CONTROL_MEMBER_NONE 0
 #define CONTROL_NO_DEADLINE UINT32_MAX /* DRAINING: until the last room is gone. */
 
+/* By which rule a room elects a host when the one that it has is gone. */
+enum control_election {
+    ELECTION_OLDEST = 0,     /* The member that joined first. */
+    ELECTION_LOWEST_RTT = 1, /* The one with the shortest round trip. */
+    ELECTION_HEIR = 2        /* The one that the host named, else the oldest. */
+};
+
 struct control_create {
     uint16_t members_max; /* 0 = the relay's limit. */
     uint32_t tick_us;     /* ROOM_TICK_DEFAULT = the relay's default. */
     uint8_t flags;        /* CREATE_*; the relay refuses bits it does not know. */
     struct wire_bytes metadata;
     uint32_t down_bytes_s; /* The downlink budget asked for; 0 = the relay's limit. */
+    uint8_t election;      /* ELECTION_*, or what is none. */
 };
 
 struct control_join {
@@ -99,6 +108,7 @@ struct control_membership {
     uint16_t member;
     uint16_t host; /* CONTROL_MEMBER_NONE = none. */
     uint32_t host_epoch;
+    uint8_t election; /* ELECTION_*, or one that a later version added. */
     uint32_t tick_us;
     uint16_t members_max;
     struct wire_bytes address; /* Empty = the address of the TCP peer. */
@@ -148,12 +158,12 @@ struct control_message {
     uint8_t type;        /* enum control_type; kept as a byte, because it comes from the wire. */
     uint32_t request;    /* Not 0 in requests and their answers, 0 in events. */
     uint32_t host_epoch; /* What is for the host: KICK, LOCK, HAND_OVER, SET_METADATA,
-                            BLOB_PUT. */
+                            SET_HEIR, BLOB_PUT. */
     union {
         uint32_t features;                        /* START */
         struct control_create create;             /* CREATE */
         struct control_join join;                 /* JOIN */
-        uint16_t member;                          /* KICK, HAND_OVER, JOINED */
+        uint16_t member;                          /* KICK, HAND_OVER, SET_HEIR, JOINED */
         bool is_locked;                           /* LOCK, LOCKED */
         struct wire_bytes metadata;               /* SET_METADATA, METADATA */
         uint64_t token;                           /* PING, PONG */

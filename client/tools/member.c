@@ -115,12 +115,13 @@ static int open_client(struct member *member)
 static int ask_for_room(struct member *member)
 {
     const struct tool_options *options = member->options;
+    const struct gsrelay_room_options room = {.election = options->election};
     int32_t request = 0;
 
     if (options->command == TOOL_PING)
         return TOOL_DONE;
     if (options->command == TOOL_CREATE)
-        request = gsrelay_create_room(member->client, NULL);
+        request = gsrelay_create_room(member->client, &room);
     else
         request = gsrelay_join_room(member->client, options->code);
     if (request > 0) {

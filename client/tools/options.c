@@ -14,6 +14,7 @@ enum option_id {
     OPTION_GROUPS,
     OPTION_TO_GROUP,
     OPTION_DOWN_RATE,
+    OPTION_ELECTION,
     OPTION_BLOB,
     OPTION_BLOB_OUT,
     OPTION_JSON,
@@ -52,6 +53,7 @@ static const struct option options[] = {
     {"groups", 0, true, OPTION_GROUPS},
     {"to-group", 0, true, OPTION_TO_GROUP},
     {"down-rate", 0, true, OPTION_DOWN_RATE},
+    {"election", 0, true, OPTION_ELECTION},
     {"blob", 0, true, OPTION_BLOB},
     {"blob-out", 0, true, OPTION_BLOB_OUT},
     {"json", 0, false, OPTION_JSON},
@@ -122,6 +124,8 @@ static const char help[] =
     "      --groups LIST         be a member of these groups, as in 0,4,8-15\n"
     "      --down-rate BYTES     the most that the relay is to send a second; the newest\n"
     "                            states come first, in turn (no limit of ours)\n"
+    "      --election RULE       create: who becomes host after us: oldest (the default),\n"
+    "                            lowest_rtt, or heir (whom the host names)\n"
     "      --blob FILE           create: leave the file with the relay for the next host, at\n"
     "                            most 64 KiB (and the relay's room.blob_bytes)\n"
     "      --blob-out FILE       when we become host, put what the host before us has left\n"
@@ -322,6 +326,22 @@ static int set_load_option(enum option_id id, const char *value, struct tool_loa
     return parse_time("--ramp", value, "500ms, 30s or 5m", &out->ramp_ms);
 }
 
+static int parse_election(const char *text, struct tool_options *out)
+{
+    static const char *const rules[] = {[GSRELAY_ELECT_OLDEST] = "oldest",
+                                        [GSRELAY_ELECT_LOWEST_RTT] = "lowest_rtt",
+                                        [GSRELAY_ELECT_HEIR] = "heir"};
+
+    for (uint32_t rule = 0; rule < COUNT(rules); rule++) {
+        if (strcmp(text, rules[rule]) == 0) {
+            out->election = rule;
+            out->has_election = true;
+            return 0;
+        }
+    }
+    return complain("--election is oldest, lowest_rtt or heir, not", text);
+}
+
 static int set_option(enum option_id id, const char *value, struct tool_options *out)
 {
     int64_t number = 0;
@@ -353,6 +373,8 @@ static int set_option(enum option_id id, const char *value, struct tool_options 
             return -1;
         out->down_rate_s = (uint32_t)number;
         break;
+    case OPTION_ELECTION:
+        return parse_election(value, out);
     case OPTION_BLOB:
         out->blob_file = value;
         break;
@@ -475,6 +497,8 @@ static int check_together(const struct tool_options *out)
         return complain("--retain needs a stream above 0", "add --stream 1");
     if (out->is_retained && out->to_group >= 0)
         return complain("only what goes to all can be retained", "--retain with --to-group");
+    if (out->has_election && out->command != TOOL_CREATE)
+        return complain("--election is for", "create");
     if (out->blob_file != NULL && out->command != TOOL_CREATE)
         return complain("only who makes the room can leave a file", "--blob without create");
     if (out->command == TOOL_TICKET && out->secret_file == NULL)

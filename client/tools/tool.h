@@ -74,6 +74,8 @@ struct tool_options {
     uint32_t down_rate_s;  /* Bytes that the relay may send us a second; 0: no budget of ours. */
     const char *blob_file; /* create: what to leave for the next host. */
     const char *blob_out_file; /* create, join, watch: where to put what was left for us. */
+    uint32_t election;         /* create: enum gsrelay_election. */
+    bool has_election;
     bool is_json;
     bool is_quiet;
     uint32_t count; /* ping: how many. */

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* blob.h - the bytes that hosts leave for the hosts after them (docs/PROTOCOL.md 1.8).
+/* blob.h - the bytes that hosts leave for the hosts after them (docs/PROTOCOL.md 1.9).
  *
  * A room that has a blob, or an upload, holds a place of the pool: two halves of blob_bytes each.
  * One is the current blob, the other takes the upload; when that is complete and the room's core

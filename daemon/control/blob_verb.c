@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-/* blob_verb.c - the blobs of rooms between requests, events and connections (docs/PROTOCOL.md 1.8).
+/* blob_verb.c - the blobs of rooms between requests, events and connections (docs/PROTOCOL.md 1.9).
  *
  * The bytes are here; whether somebody may change them is the worker's to say, when an upload
  * begins and again when it is complete. As a worker's answers and announcements come in the order

@@ -134,6 +134,9 @@ static struct refusal check_create(const struct request *request)
     if (is_tick_set && create->tick_us > limits->tick_max_us) {
         return (struct refusal){.reason = REASON_BAD_VALUE, .limit = limits->tick_max_us};
     }
+    if (create->election > ELECTION_HEIR) {
+        return (struct refusal){.reason = REASON_BAD_VALUE, .limit = ELECTION_HEIR};
+    }
     if ((create->members_max != 0 && create->members_max < MEMBERS_MIN) ||
         (is_tick_set && create->tick_us < TICK_STEP_US)) {
         return refuse(REASON_BAD_VALUE);
@@ -182,6 +185,7 @@ static void fill_create(struct command *command, const struct control_create *cr
     command->tick_us =
         create->tick_us == ROOM_TICK_DEFAULT ? limits->tick_default_us : create->tick_us;
     command->down_bytes_s = create->down_bytes_s;
+    command->election = create->election;
     command->code_size = (uint8_t)strlen(code);
     memcpy(command->code, code, command->code_size);
     command->metadata_size = (uint16_t)create->metadata.size;
@@ -349,6 +353,19 @@ static struct refusal run_set_metadata(struct request *request)
     return refusal;
 }
 
+static struct refusal run_set_heir(struct request *request)
+{
+    struct command *command = NULL;
+    struct refusal refusal = reserve_slot_command(request, COMMAND_SET_HEIR, &command);
+
+    if (command != NULL) {
+        command->host_epoch = request->message->host_epoch;
+        command->member = request->message->member;
+        push_slot_command(request, command);
+    }
+    return refusal;
+}
+
 /* Asks the worker whether the session is host; the session waits for the answer. */
 static struct refusal ask_about_blob(struct request *request, enum blob_question question)
 {
@@ -451,6 +468,7 @@ static struct refusal (*const verbs[])(struct request *) = {
     [CONTROL_PING] = run_ping,
     [CONTROL_BYE] = run_bye,
     [CONTROL_SUBSCRIBE] = run_subscribe,
+    [CONTROL_SET_HEIR] = run_set_heir,
     [CONTROL_BLOB_PUT] = run_blob_put,
 };
 

@@ -54,7 +54,7 @@ struct control {
     uint32_t preauth_newest;
     uint32_t dirty_first; /* The list of connections that want something of their sockets. */
     uint32_t dirty_last;
-    uint32_t owing_first;       /* Sessions that owe their worker a LEAVE. */
+    uint32_t owing_first;       /* Sessions that owe their worker a command. */
     struct command_ring *rings; /* By worker. */
     struct control_log_record *logs;
     uint32_t log_first;
@@ -109,7 +109,8 @@ void control_connection_take_up(struct control *control, uint32_t index);
  * connection and is_told, the client gets a BYE; the connection ends. */
 void control_session_end(struct control *control, uint32_t index, enum reason reason, bool is_told);
 
-/* Frees an ENDING session as soon as its worker knows. */
+/* Tells the worker of a member what it does not know yet: that its connection is lost, or back, or
+ * that its session has ended, which then is freed. */
 void control_session_settle(struct control *control, uint32_t index);
 
 /* Room for a command to a worker; NULL when too many wait. It is zeroed, and queued by

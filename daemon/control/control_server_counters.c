@@ -72,6 +72,7 @@ static void log_core(struct log *log, unsigned worker, const struct link_snapsho
     add_types(line, "sent", core->datagrams_sent);
     log_u64(line, "challenges_withheld", core->challenges_withheld);
     log_u64(line, "path_moves", core->path_moves);
+    log_u64(line, "hosts_deposed", core->hosts_deposed);
     log_u64(line, "retained_repairs", core->retained_repairs);
     log_u64(line, "retained_inherited", core->retained_inherited);
     log_u64(line, "retained_beyond_bound", core->retained_beyond_bound);

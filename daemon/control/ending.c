@@ -26,12 +26,50 @@ void control_log_left(struct control *control, uint32_t index, enum reason reaso
     }
 }
 
+/* A command about the session's slot; NULL where there is no room, and then it is owed. */
+static struct command *reserve_or_owe(struct control *control, uint32_t index,
+                                      enum command_type type)
+{
+    struct session *session = &control->sessions.sessions[index];
+    struct command *command = control_command_reserve(control, session->membership.worker);
+
+    if (command == NULL) {
+        session->is_owing = true;
+        session->next = control->owing_first;
+        control->owing_first = index;
+        return NULL;
+    }
+    command->type = type;
+    command->session = session_name(&control->sessions, index);
+    command->slot = session->membership.slot;
+    return command;
+}
+
+/* Whether a member can be reached matters to who is host. */
+static void tell_attachment(struct control *control, uint32_t index)
+{
+    struct session *session = &control->sessions.sessions[index];
+    bool is_lost = session->state == SESSION_GRACE;
+
+    if (session->membership.state == MEMBERSHIP_MEMBER &&
+        is_lost != session->membership.is_lost_told &&
+        reserve_or_owe(control, index, is_lost ? COMMAND_CONTROL_LOST : COMMAND_CONTROL_BACK) !=
+            NULL) {
+        session->membership.is_lost_told = is_lost;
+        control_command_push(control, session->membership.worker);
+    }
+}
+
 void control_session_settle(struct control *control, uint32_t index)
 {
     struct session *session = &control->sessions.sessions[index];
     uint32_t worker = session->membership.worker;
 
-    if (session->state != SESSION_ENDING || session->is_owing) {
+    if (session->is_owing) {
+        return;
+    }
+    if (session->state != SESSION_ENDING) {
+        tell_attachment(control, index);
         return;
     }
     switch (session->membership.state) {
@@ -44,19 +82,12 @@ void control_session_settle(struct control *control, uint32_t index)
     case MEMBERSHIP_MEMBER:
         break;
     }
-    struct command *command = control_command_reserve(control, worker);
-    if (command == NULL) {
-        session->is_owing = true;
-        session->next = control->owing_first;
-        control->owing_first = index;
-        return;
+    struct command *command = reserve_or_owe(control, index, COMMAND_LEAVE);
+    if (command != NULL) {
+        command->reason = session->end;
+        control_command_push(control, worker);
+        session_remove(&control->sessions, index);
     }
-    command->type = COMMAND_LEAVE;
-    command->session = session_name(&control->sessions, index);
-    command->slot = session->membership.slot;
-    command->reason = session->end;
-    control_command_push(control, worker);
-    session_remove(&control->sessions, index);
 }
 
 void control_session_end(struct control *control, uint32_t index, enum reason reason, bool is_told)
@@ -105,6 +136,7 @@ static void lose_connection(struct control *control, uint32_t index,
     }
     control_log_add(control, CONTROL_LOG_EVENT_SESSION_LOST, connection, index)->reason = reason;
     timer_set(&control->session_timers, index, control->now_ns + control->limits.resume_grace_ns);
+    control_session_settle(control, index);
 }
 
 void control_connection_close(struct control *control, uint32_t index, enum reason reason,

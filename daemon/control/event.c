@@ -24,6 +24,7 @@ static void fill_membership(const struct control *control, uint32_t worker,
     out->member = event->member;
     out->host = event->host;
     out->host_epoch = event->host_epoch;
+    out->election = event->election;
     out->tick_us = event->tick_us;
     out->members_max = event->members_max;
     out->address = borrow(limits->advertise, strlen(limits->advertise));
@@ -132,8 +133,11 @@ static struct refusal settle_answer(struct control *control, uint32_t worker, ui
     case COMMAND_LOCK:
     case COMMAND_HAND_OVER:
     case COMMAND_SET_METADATA:
+    case COMMAND_SET_HEIR:
     case COMMAND_SUBSCRIBE:
     case COMMAND_ROOM_STATE:
+    case COMMAND_CONTROL_LOST:
+    case COMMAND_CONTROL_BACK:
     case COMMAND_DRAIN:
         break;
     case COMMAND_BLOB_PUT:
@@ -151,6 +155,7 @@ static const uint8_t request_types[] = {
     [COMMAND_LOCK] = CONTROL_LOCK,
     [COMMAND_HAND_OVER] = CONTROL_HAND_OVER,
     [COMMAND_SET_METADATA] = CONTROL_SET_METADATA,
+    [COMMAND_SET_HEIR] = CONTROL_SET_HEIR,
     [COMMAND_BLOB_PUT] = CONTROL_BLOB_PUT,
     [COMMAND_SUBSCRIBE] = CONTROL_SUBSCRIBE,
     [COMMAND_ROOM_STATE] = CONTROL_ROOM_STATE,

@@ -241,6 +241,7 @@ static uint32_t resume_session(struct control *control, uint32_t index,
     session->place = control->connections[index].place;
     control->random.fill(control->random.context, key_out, RESUME_KEY_SIZE);
     session_resume(session, index, claim->with_key_next, key_out);
+    control_session_settle(control, claim->session.index);
     return claim->session.index;
 }
 

@@ -50,6 +50,7 @@ struct membership {
     struct slot_ref slot;  /* MEMBER and LEAVING. */
     struct room_ref room;  /* MEMBER and LEAVING; for the log. */
     uint16_t member;       /* The same. */
+    bool is_lost_told;     /* MEMBER: the worker knows that the session has no connection. */
 };
 
 /* What a BLOB_PUT of the session that is with its worker is about. */
@@ -89,7 +90,7 @@ struct session {
     uint32_t request_serial;
     uint32_t newer; /* In the chain of the client ids' hash. */
     uint32_t older;
-    uint32_t next; /* Of free sessions; of sessions that owe their worker a LEAVE. */
+    uint32_t next; /* Of free sessions; of sessions that owe their worker a command. */
     bool is_owing; /* It is in that list. */
 };
 

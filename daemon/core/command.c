@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/core/core_internal.h"
 
+#include "proto/control_message.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -21,7 +23,7 @@ void core_end_member(struct core *core, uint32_t index, enum core_end how, enum 
     }
     events_left(core, room, member_id, reason);
     if (change.has_new_host) {
-        events_host_changed(core, room);
+        events_host_changed(core, room, MEMBER_NONE);
     }
 }
 
@@ -49,6 +51,7 @@ static void join(struct core *core, const struct command *command)
 {
     const struct room *room = room_find(core, command->room);
     uint32_t slot = POOL_NONE;
+    bool has_no_host = false;
 
     if (room == NULL) {
         events_refused(core, command, REASON_NO_SUCH_ROOM, 0);
@@ -68,9 +71,13 @@ static void join(struct core *core, const struct command *command)
         return;
     }
     core->slots[slot].down_rate = command->down_bytes_s;
+    has_no_host = room->host == MEMBER_NONE;
     room_add(core, command->room.index, slot);
     events_membership(core, command, slot);
     events_joined(core, command->room.index, core->slots[slot].member_id, core->slots[slot].member);
+    if (has_no_host) {
+        events_host_changed(core, command->room.index, core->slots[slot].member);
+    }
 }
 
 static void kick(struct core *core, const struct command *command, const struct slot *slot)
@@ -96,7 +103,7 @@ static void hand_over(struct core *core, const struct command *command, const st
     events_done(core, command);
     if (member != slot->member) {
         room_set_host(core, slot->room, member);
-        events_host_changed(core, slot->room);
+        events_host_changed(core, slot->room, MEMBER_NONE);
     }
 }
 
@@ -120,6 +127,24 @@ static void set_metadata(struct core *core, const struct command *command, struc
     events_metadata(core, room_index);
 }
 
+static void set_heir(struct core *core, const struct command *command, struct room *room,
+                     const struct slot *slot)
+{
+    const unsigned member =
+        command->member == 0 ? MEMBER_NONE : room_member(core, slot->room, command->member);
+
+    if (room->election != ELECTION_HEIR) {
+        events_refused(core, command, REASON_BAD_VALUE, 0);
+        return;
+    }
+    if (command->member != 0 && (member == MEMBER_NONE || member == slot->member)) {
+        events_refused(core, command, REASON_NO_SUCH_MEMBER, 0);
+        return;
+    }
+    events_done(core, command);
+    room->heir = (uint16_t)member;
+}
+
 static bool is_for_host(enum command_type type)
 {
     switch (type) {
@@ -127,6 +152,7 @@ static bool is_for_host(enum command_type type)
     case COMMAND_LOCK:
     case COMMAND_HAND_OVER:
     case COMMAND_SET_METADATA:
+    case COMMAND_SET_HEIR:
     case COMMAND_BLOB_PUT:
         return true;
     case COMMAND_CREATE:
@@ -134,6 +160,8 @@ static bool is_for_host(enum command_type type)
     case COMMAND_LEAVE:
     case COMMAND_SUBSCRIBE:
     case COMMAND_ROOM_STATE:
+    case COMMAND_CONTROL_LOST:
+    case COMMAND_CONTROL_BACK:
     case COMMAND_DRAIN:
         break;
     }
@@ -187,6 +215,9 @@ static void act_as_member(struct core *core, const struct command *command)
     case COMMAND_SET_METADATA:
         set_metadata(core, command, &core->rooms[slot->room], slot->room);
         break;
+    case COMMAND_SET_HEIR:
+        set_heir(core, command, &core->rooms[slot->room], slot);
+        break;
     case COMMAND_BLOB_PUT:
         /* Its bytes are the control side's; that it is the host, and still is, is all it asks. */
         events_done(core, command);
@@ -197,6 +228,12 @@ static void act_as_member(struct core *core, const struct command *command)
         break;
     case COMMAND_ROOM_STATE:
         events_membership(core, command, command->slot.index);
+        break;
+    case COMMAND_CONTROL_LOST:
+        host_control_lost(core, command->slot.index);
+        break;
+    case COMMAND_CONTROL_BACK:
+        host_control_back(core, command->slot.index);
         break;
     case COMMAND_CREATE:
     case COMMAND_JOIN:
@@ -242,9 +279,12 @@ void core_command(struct core *core, const struct command *command, uint64_t now
     case COMMAND_LOCK:
     case COMMAND_HAND_OVER:
     case COMMAND_SET_METADATA:
+    case COMMAND_SET_HEIR:
     case COMMAND_BLOB_PUT:
     case COMMAND_SUBSCRIBE:
     case COMMAND_ROOM_STATE:
+    case COMMAND_CONTROL_LOST:
+    case COMMAND_CONTROL_BACK:
         act_as_member(core, command);
         break;
     }

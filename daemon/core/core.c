@@ -257,6 +257,11 @@ static void run_room_timer(struct core *core, uint32_t index)
     struct room *room = &core->rooms[index];
     const struct room_ref name = room_name(core, index);
 
+    if (room_end_deadline(core, index) > core->now_ns) {
+        host_look(core, index);
+        room_set_timer(core, index);
+        return;
+    }
     if (room->member_count > 0) {
         const unsigned oldest = room_member_by_age(core, index, 0);
 

@@ -55,6 +55,8 @@ struct relay_limits {
     uint64_t over_limit_close_ns;   /* 0 = never. */
     uint64_t room_empty_ttl_ns;     /* How long a room without members keeps its code. */
     uint64_t room_age_max_ns;       /* 0 = no bound. */
+    uint64_t room_host_grace_ns;    /* How long a host without a control connection stays it. */
+    uint64_t room_host_silence_ns;  /* The same of one that is not heard of on UDP; 0 = no bound. */
     uint64_t room_auto_tick_max_ns; /* How far flushes are lengthened under load; 0 = not. */
     uint32_t
         room_retained_bytes; /* Retained payload of one room; beyond it records are relayed live. */

@@ -7,6 +7,7 @@
 #include "daemon/core/cell.h"
 #include "daemon/core/core.h"
 #include "daemon/core/events.h"
+#include "daemon/core/host.h"
 #include "daemon/core/outbox.h"
 #include "daemon/core/pack.h"
 #include "daemon/core/pool.h"

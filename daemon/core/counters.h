@@ -34,6 +34,7 @@ struct core_counters {
     uint64_t bytes_sent;
     uint64_t challenges_withheld; /* New addresses that were not challenged, for a limit. */
     uint64_t path_moves;
+    uint64_t hosts_deposed;         /* Hosts that were out of reach and lost the role. */
     uint64_t retained_repairs;      /* Times that a member was sent all of it again. */
     uint64_t retained_inherited;    /* States that passed from a host to the next one. */
     uint64_t retained_beyond_bound; /* Records relayed live because room.retained_bytes was full. */

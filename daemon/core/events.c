@@ -77,6 +77,7 @@ void events_membership(struct core *core, const struct command *command, uint32_
     event->host_epoch = room->host_epoch;
     event->locked = room->is_locked;
     event->heritable = room->is_heritable;
+    event->election = room->election;
     event->members_max = room->members_max;
     event->tick_us = room->tick_us;
     event->down_bytes_s = slot_down_rate(core, slot);
@@ -136,9 +137,9 @@ void events_left(struct core *core, uint32_t room, uint16_t member_id, enum reas
     }
 }
 
-void events_host_changed(struct core *core, uint32_t room)
+void events_host_changed(struct core *core, uint32_t room, unsigned except)
 {
-    struct event *event = announce(core, EVENT_HOST_CHANGED, room, MEMBER_NONE);
+    struct event *event = announce(core, EVENT_HOST_CHANGED, room, except);
 
     if (event != NULL) {
         event->host = room_member_id(core, room, core->rooms[room].host);

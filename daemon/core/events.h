@@ -33,7 +33,7 @@ void events_membership(struct core *core, const struct command *command, uint32_
 /* Announcements to all members of a room but `except` (MEMBER_NONE = to all). */
 void events_joined(struct core *core, uint32_t room, uint16_t member_id, unsigned except);
 void events_left(struct core *core, uint32_t room, uint16_t member_id, enum reason reason);
-void events_host_changed(struct core *core, uint32_t room);
+void events_host_changed(struct core *core, uint32_t room, unsigned except);
 void events_metadata(struct core *core, uint32_t room);
 void events_locked(struct core *core, uint32_t room);
 

@@ -15,11 +15,11 @@
  * rooms and slots are named by an index and a tag, and a name whose tag no longer fits is answered
  * or ignored, never followed.
  *
- * Every command but COMMAND_DRAIN is answered by exactly one event with `answer` set and the same
- * session and request (a command with request 0 to a slot that is gone already is passed over: an
- * EVENT_REMOVED has told of it); announcements to a room are events of their
- * own, which name their receivers. The answer to a request comes before the announcements that it
- * causes. */
+ * Every command but COMMAND_DRAIN, CONTROL_LOST and CONTROL_BACK is answered by exactly one event
+ * with `answer` set and the same session and request (a command with request 0 to a slot that is
+ * gone already is passed over: an EVENT_REMOVED has told of it); announcements to a room are events
+ * of their own, which name their receivers. The answer to a request comes before the announcements
+ * that it causes. */
 
 #define CORE_MEMBERS_MAX    256 /* Members of one room; limits.clients_per_room is at most this. */
 #define CORE_GROUPS         64  /* Interest groups of a room. */
@@ -61,9 +61,12 @@ enum command_type {
     COMMAND_LOCK,   /* Host only: `locked`. */
     COMMAND_HAND_OVER,    /* Host only: `member` becomes the host. */
     COMMAND_SET_METADATA, /* Host only. */
+    COMMAND_SET_HEIR,     /* Host only: `member`, or nobody (0), follows it. */
     COMMAND_BLOB_PUT,     /* Host only: may it change the room's blob? Nothing is done here. */
     COMMAND_SUBSCRIBE,    /* Of which interest groups it is: `groups`. */
     COMMAND_ROOM_STATE,   /* Tell the membership of `slot` again. */
+    COMMAND_CONTROL_LOST, /* The session has no connection any more, and waits for its client. */
+    COMMAND_CONTROL_BACK, /* It has one again. A new member has one. */
     COMMAND_DRAIN         /* Tell bound clients by BYE `reason` and drop every slot and room. */
 };
 
@@ -76,9 +79,10 @@ struct command {
     struct slot_secret secret;   /* CREATE and JOIN. */
     enum reason reason;          /* LEAVE and DRAIN. */
     uint32_t host_epoch;         /* What is for the host only: of which host it is meant. */
-    uint16_t member;             /* KICK and HAND_OVER. */
+    uint16_t member;             /* KICK, HAND_OVER and SET_HEIR. */
     bool locked;                 /* CREATE and LOCK. */
     bool heritable;              /* CREATE: the host's retained states pass to the next host. */
+    uint8_t election;            /* CREATE: ELECTION_* of proto/control_message.h. */
     uint64_t groups;             /* SUBSCRIBE: a bit for each of the CORE_GROUPS groups. */
     uint16_t members_max;        /* CREATE: already within the limits. */
     uint32_t tick_us;            /* CREATE: already within the limits; 0 = each turn. */
@@ -120,7 +124,8 @@ struct event {
     uint16_t host;   /* MEMBERSHIP and HOST_CHANGED; 0 = none. */
     uint32_t host_epoch;
     bool locked;
-    bool heritable; /* MEMBERSHIP. */
+    bool heritable;   /* MEMBERSHIP. */
+    uint8_t election; /* MEMBERSHIP. */
     uint16_t members_max;
     uint32_t tick_us;
     uint32_t down_bytes_s; /* MEMBERSHIP: the downlink budget that holds; 0 = none. */

@@ -31,6 +31,8 @@ uint32_t room_open(struct core *core, const struct command *command, uint64_t no
     room->tag = tag == 0 ? 1 : tag;
     room->members_max = command->members_max;
     room->host = MEMBER_NONE;
+    room->heir = MEMBER_NONE;
+    room->election = command->election;
     room->tick_us = command->tick_us;
     core->ticking_count += room->tick_us > 0;
     room->is_locked = command->locked;
@@ -117,6 +119,11 @@ void room_set_host(struct core *core, uint32_t index, unsigned member)
 
     room->host = (uint16_t)member;
     room->host_epoch++;
+    room->host_retry_ns = 0;
+    room->heir = MEMBER_NONE;
+    if (member != MEMBER_NONE) {
+        core->slots[room_slot(core, index, member)].host_loss = HOST_NOT_LOST;
+    }
 }
 
 static struct member_set *groups_of(const struct core *core, uint32_t index)
@@ -178,7 +185,7 @@ void room_add(struct core *core, uint32_t index, uint32_t slot_index)
     }
     room->member_count++;
     room->next_member = (uint16_t)((member + 1) % room->members_max);
-    if (room->member_count == 1) {
+    if (room->host == MEMBER_NONE) {
         room_set_host(core, index, member);
     }
     room_set_timer(core, index);
@@ -209,23 +216,27 @@ static void flush_early(struct core *core, uint32_t index)
     }
 }
 
-/* Who becomes the host when the host leaves: the oldest of the others. */
-static unsigned heir(const struct core *core, uint32_t index)
+/* What a host retained passes on when it leaves, also when it was out of reach before and another
+ * one has the role already. */
+static void bequeath(struct core *core, uint32_t index, unsigned member, unsigned host,
+                     uint64_t now_ns)
 {
-    const unsigned oldest = room_member_by_age(core, index, 0);
+    const struct room *room = &core->rooms[index];
+    const uint32_t slot = room_slot(core, index, member);
 
-    return oldest != core->rooms[index].host ? oldest : room_member_by_age(core, index, 1);
+    if (room->is_heritable && host != MEMBER_NONE &&
+        (room->host == member || host_was_lost(core, slot))) {
+        outbox_inherit(core, slot, room_slot(core, index, host), now_ns);
+    }
 }
 
 struct room_change room_remove(struct core *core, uint32_t index, unsigned member, uint64_t now_ns)
 {
     struct room *room = &core->rooms[index];
     struct room_change change = {false};
+    const unsigned host = room->host == member ? host_after(core, index, member) : room->host;
 
-    if (room->host == member && room->is_heritable && room->member_count > 1) {
-        outbox_inherit(core, room_slot(core, index, member),
-                       room_slot(core, index, heir(core, index)), now_ns);
-    }
+    bequeath(core, index, member, host, now_ns);
     outbox_remove(core, room_slot(core, index, member));
     room_subscribe(core, room_slot(core, index, member), 0);
     forget_age(core, index, member);
@@ -239,8 +250,10 @@ struct room_change room_remove(struct core *core, uint32_t index, unsigned membe
         room->empty_ns = now_ns;
         room->host = MEMBER_NONE;
     } else if (room->host == member) {
-        room_set_host(core, index, room_member_by_age(core, index, 0));
+        room_set_host(core, index, host);
         change.has_new_host = true;
+    } else if (room->heir == member) {
+        room->heir = MEMBER_NONE;
     }
     if (outbox_ring(core, index)->count != 0) {
         /* What the leaver has said on stream 0 should be there before the news that it has left. */
@@ -365,7 +378,7 @@ void room_let_go(struct core *core, uint32_t index)
     }
 }
 
-void room_set_timer(struct core *core, uint32_t index)
+uint64_t room_end_deadline(const struct core *core, uint32_t index)
 {
     const struct room *room = &core->rooms[index];
     uint64_t deadline_ns = UINT64_MAX;
@@ -378,6 +391,15 @@ void room_set_timer(struct core *core, uint32_t index)
     if (room->member_count == 0 && room->empty_ns + core->limits.room_empty_ttl_ns < deadline_ns) {
         deadline_ns = room->empty_ns + core->limits.room_empty_ttl_ns;
     }
+    return deadline_ns;
+}
+
+void room_set_timer(struct core *core, uint32_t index)
+{
+    const uint64_t end_ns = room_end_deadline(core, index);
+    const uint64_t host_ns = host_deadline(core, index);
+    const uint64_t deadline_ns = end_ns < host_ns ? end_ns : host_ns;
+
     if (deadline_ns == UINT64_MAX) {
         timer_clear(&core->timers, core->limits.slots_max + index);
     } else {

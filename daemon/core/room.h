@@ -40,8 +40,11 @@ struct room {
     uint32_t tag; /* Never 0 while in use; another one each time. */
     uint16_t member_count;
     uint16_t members_max;
-    uint16_t host; /* A member's index; MEMBER_NONE. */
+    uint16_t host; /* A member's index; MEMBER_NONE: nobody could be (host.h). */
     uint32_t host_epoch;
+    uint16_t heir;          /* A member's index: whom this host has named; MEMBER_NONE. */
+    uint8_t election;       /* ELECTION_*. */
+    uint64_t host_retry_ns; /* No election of a host in the place of this one before. */
     uint32_t tick_us;
     bool is_locked;
     uint64_t made_ns;
@@ -86,7 +89,7 @@ void room_free(struct core *core, uint32_t index);
 
 struct room_ref room_name(const struct core *core, uint32_t index);
 
-/* Puts a slot into a room that has a place left. An empty room makes it the host. */
+/* Puts a slot into a room that has a place left. A room without a host makes it that. */
 void room_add(struct core *core, uint32_t index, uint32_t slot);
 
 /* What room_remove() changed besides. */
@@ -95,7 +98,7 @@ struct room_change {
 };
 
 /* Takes a member out, with all that waits for it and all latest-wins state from it. The slot stays
- * as it is. The oldest member becomes host when the host leaves. */
+ * as it is. If it was the host, another one is elected (host.h). */
 struct room_change room_remove(struct core *core, uint32_t index, unsigned member, uint64_t now_ns);
 
 /* Makes the member of a slot one of exactly these interest groups. */
@@ -104,7 +107,7 @@ void room_subscribe(struct core *core, uint32_t slot, uint64_t groups);
 /* Who is of a group, below CORE_GROUPS. */
 const struct member_set *room_group(const struct core *core, uint32_t index, unsigned group);
 
-/* Makes `member` the host. */
+/* Makes `member`, or nobody (MEMBER_NONE), the host, in a new epoch. */
 void room_set_host(struct core *core, uint32_t index, unsigned member);
 
 /* The member with this id; MEMBER_NONE if there is none. */
@@ -132,7 +135,10 @@ void room_flushed(struct core *core, uint32_t index, uint64_t now_ns);
 /* The downlink budgets have changed: looks at once at who is held back. */
 void room_let_go(struct core *core, uint32_t index);
 
-/* Sets the timer of the room's own end: emptiness or age. */
+/* When the room ends: emptiness or age; UINT64_MAX = never. */
+uint64_t room_end_deadline(const struct core *core, uint32_t index);
+
+/* Sets the timer of the room's own end, and of the next look at its host. */
 void room_set_timer(struct core *core, uint32_t index);
 
 #endif

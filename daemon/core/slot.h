@@ -63,6 +63,9 @@ enum slot_answer {
     ANSWER_BYE = 16
 };
 
+/* How a member that was host lost the role, if it was not its own doing (host.h). */
+enum host_loss { HOST_NOT_LOST, HOST_LOST_CONTROL, HOST_FELL_SILENT };
+
 struct slot {
     enum slot_state state;
     uint32_t tag;
@@ -113,6 +116,11 @@ struct slot {
     uint8_t digests_differ;  /* PINGs in a row whose digest was not the one told. */
     uint8_t digests_untold;  /* PONGs in a row without a digest. */
     uint64_t repair_next_ns; /* Retained states are not sent again before. */
+
+    bool is_control_lost; /* Its session has no control connection, since control_lost_ns. */
+    enum host_loss host_loss;
+    uint64_t control_lost_ns;
+    uint64_t host_lost_ns; /* When it lost the role. */
 
     bool is_fresh;    /* Retained records wait for it that it has never had. */
     bool states_next; /* Its next body of its own begins with the states, not with stream 0. */

@@ -65,6 +65,12 @@ static void options__of_each_command__are_read(void **state)
     assert_true(options.groups == (UINT64_C(1) << 63 | 0x711));
     assert_int_equal(options.to_group, 63);
     assert_int_equal(options.down_rate_s, 20000);
+    assert_int_equal(parse("create --election lowest_rtt"), 0);
+    assert_int_equal(options.election, GSRELAY_ELECT_LOWEST_RTT);
+    assert_int_equal(parse("create --election=heir"), 0);
+    assert_int_equal(options.election, GSRELAY_ELECT_HEIR);
+    assert_int_equal(parse("create"), 0);
+    assert_int_equal(options.election, GSRELAY_ELECT_OLDEST);
     assert_int_equal(parse("create --blob save.bin --blob-out=got.bin"), 0);
     assert_string_equal(options.blob_file, "save.bin");
     assert_string_equal(options.blob_out_file, "got.bin");
@@ -129,6 +135,8 @@ static void command_line__wrong__is_refused(void **state)
         "--to-group 1 --stream 1 --retain join A",
         "--down-rate 0 join A",
         "--down-rate 64KiB join A",
+        "--election youngest create",
+        "--election oldest join A",
         "--count 0 ping",
         "--jsn create",
         "-x create",

@@ -75,6 +75,7 @@ struct bench_room {
         struct slot_secret secret;
         uint16_t id;
         uint32_t down_bytes_s;
+        bool is_control_lost;
     } members[BENCH_MEMBERS];
 };
 

@@ -233,7 +233,8 @@ static void run_member(struct bench_worker *worker, const struct command *comman
     struct bench_room *room = find_room(worker, command, &member);
     bool is_for_host = command->type == COMMAND_KICK || command->type == COMMAND_LOCK ||
                        command->type == COMMAND_HAND_OVER ||
-                       command->type == COMMAND_SET_METADATA || command->type == COMMAND_BLOB_PUT;
+                       command->type == COMMAND_SET_METADATA || command->type == COMMAND_SET_HEIR ||
+                       command->type == COMMAND_BLOB_PUT;
 
     if (room == NULL) {
         refuse(worker, command, REASON_NOT_IN_ROOM);
@@ -252,7 +253,8 @@ static void run_member(struct bench_worker *worker, const struct command *comman
         hand_over(worker, command, room);
     } else if (command->type == COMMAND_SET_METADATA) {
         set_metadata(worker, command, room);
-    } else if (command->type == COMMAND_SUBSCRIBE || command->type == COMMAND_BLOB_PUT) {
+    } else if (command->type == COMMAND_SUBSCRIBE || command->type == COMMAND_SET_HEIR ||
+               command->type == COMMAND_BLOB_PUT) {
         (void)answer(worker, command, EVENT_DONE);
     } else {
         membership(worker, command, room, member);
@@ -269,6 +271,11 @@ void bench_worker_run(struct bench_worker *worker, const struct command *command
         join(worker, command);
     } else if (command->type == COMMAND_DRAIN) {
         drain(worker);
+    } else if (command->type == COMMAND_CONTROL_LOST || command->type == COMMAND_CONTROL_BACK) {
+        struct bench_member *member = NULL;
+        if (find_room(worker, command, &member) != NULL) {
+            member->is_control_lost = command->type == COMMAND_CONTROL_LOST;
+        }
     } else {
         run_member(worker, command);
     }

@@ -152,7 +152,7 @@ static void drain__ended__everybody_hears_bye_and_the_workers_drain_once(void **
     assert_int_equal(bench_counters(bench).sessions, 0);
     assert_int_equal(bench->workers[0].drains, 1);
     assert_int_equal(bench->workers[1].drains, 1);
-    assert_int_equal(bench->workers[0].commands + bench->workers[1].commands, 3 + 2);
+    assert_int_equal(bench->workers[0].commands + bench->workers[1].commands, 3 + 1 + 2);
     assert_int_equal(bench_counters(bench).ended[REASON_SHUTDOWN], 4);
 }
 

@@ -237,6 +237,19 @@ static bool waits_for_held_only(struct core *core, uint32_t index)
     return member_set_is_empty(&waiting);
 }
 
+/* Nobody of the room has a control connection, so nobody can be its host. */
+static bool is_out_of_reach(const struct core *core, uint32_t index)
+{
+    for (unsigned position = 0; position < core->rooms[index].member_count; position++) {
+        const unsigned member = room_member_by_age(core, index, position);
+
+        if (!core->slots[room_slot(core, index, member)].is_control_lost) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static const char *check_room(struct core *core, uint32_t index, struct found *found)
 {
     const struct room *room = &core->rooms[index];
@@ -263,8 +276,10 @@ static const char *check_room(struct core *core, uint32_t index, struct found *f
     HOLDS(member_set_is_empty(&beyond));
     HOLDS(room->tag != 0 && room->member_count == member_set_count(&room->present));
     HOLDS(room->member_count <= room->members_max);
-    HOLDS(room->member_count == 0 ? room->host == MEMBER_NONE
-                                  : member_set_has(&room->present, room->host));
+    HOLDS(room->host == MEMBER_NONE || member_set_has(&room->present, room->host));
+    HOLDS(room->host != MEMBER_NONE || room->state == ROOM_CLOSING || is_out_of_reach(core, index));
+    HOLDS(room->heir == MEMBER_NONE ||
+          (member_set_has(&room->present, room->heir) && room->heir != room->host));
     HOLDS(has_timer(&core->flush_timers, index) ==
           (room->flush == FLUSH_TIMED || room->flush == FLUSH_HELD));
     HOLDS(room->flush != FLUSH_HELD || waits_for_held_only(core, index));

@@ -45,6 +45,8 @@ struct relay_limits fixture_limits(void)
         .session_idle_ns = 30 * SECOND,
         .over_limit_close_ns = 10 * SECOND,
         .room_empty_ttl_ns = 60 * SECOND,
+        .room_host_grace_ns = 3 * SECOND,
+        .room_host_silence_ns = 5 * SECOND,
         .room_age_max_ns = 0,
         .room_retained_bytes = 256 * 1024,
         .rebind = REBIND_ANY,
@@ -269,6 +271,7 @@ void client_create(struct fixture *fixture, struct client *client, unsigned numb
     command.members_max = fixture->limits.members_per_room_max;
     command.tick_us = tick_us;
     command.heritable = fixture->heritable;
+    command.election = fixture->election;
     command.code_size = 6;
     memcpy(command.code, "BCDFGH", 6);
     fixture_command(fixture, &command);

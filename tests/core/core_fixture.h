@@ -39,6 +39,7 @@ struct fixture {
     unsigned capacity;         /* For core_output(); 64 unless a test says otherwise. */
     enum output_result result; /* What the socket says to every output. */
     bool heritable;            /* What client_create() asks for. */
+    uint8_t election;          /* The same. */
     uint32_t down_bytes_s;     /* What client_create() and client_join() ask for. */
     bool is_unchecked;         /* No core_check(): for long runs that do it themselves. */
     unsigned sent_count;

@@ -40,7 +40,7 @@ static void room__two_members__state_passes(void **state)
     assert_false(records[0].is_retained);
     assert_int_equal(records[0].size, 5);
     assert_memory_equal(records[0].payload, "hello", 5);
-    assert_int_equal(core_next_deadline(f.core), f.now_ns + limits.session_idle_ns);
+    assert_int_equal(core_next_deadline(f.core), f.now_ns + limits.room_host_silence_ns);
     fixture_close(&f);
 }
 

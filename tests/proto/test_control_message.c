@@ -13,7 +13,7 @@
 
 static uint8_t bytes[4096];
 
-static const uint8_t up_types[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14};
+static const uint8_t up_types[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
 static const uint8_t down_types[] = {0x81, 0x82, 0x83, 0x84, 0x85, 0xC1, 0xC2, 0xC3,
                                      0xC4, 0xC5, 0xC6, 0xC7, 0xC8, 0xC9, 0xCB};
 
@@ -35,13 +35,14 @@ static void fill_request(struct control_message *message)
         break;
     case CONTROL_CREATE:
         message->create =
-            (struct control_create){9, ROOM_TICK_DEFAULT, CREATE_LOCKED, text("map"), 65536};
+            (struct control_create){9, ROOM_TICK_DEFAULT, CREATE_LOCKED, text("map"), 65536, 2};
         break;
     case CONTROL_JOIN:
         message->join = (struct control_join){text("k7q-x9p"), 65536};
         break;
     case CONTROL_KICK:
     case CONTROL_HAND_OVER:
+    case CONTROL_SET_HEIR:
         message->host_epoch = 0x01020304;
         message->member = 0x0506;
         break;
@@ -87,6 +88,7 @@ static struct control_membership make_membership(void)
                                        .datagrams_s = 11,
                                        .bytes_s = 12,
                                        .records_s = 13,
+                                       .election = ELECTION_HEIR,
                                        .down_bytes_s = 14,
                                        .member_count = 2,
                                        .members = {1, 2},
@@ -200,8 +202,8 @@ static void every_type__round_trip_cut_and_grown(void **state)
 
 static void decode__create__fields_as_in_the_table(void **state)
 {
-    static const uint8_t create[] = {2,    0, 0, 0, 7,   0,   16, 0xff, 0xff, 0xff,
-                                     0xff, 1, 0, 2, 'h', 'i', 0,  1,    0,    0};
+    static const uint8_t create[] = {2, 0, 0, 0,   7,   0, 16, 0xff, 0xff, 0xff, 0xff,
+                                     1, 0, 2, 'h', 'i', 0, 1,  0,    0,    2};
     struct control_message read;
 
     (void)state;
@@ -212,6 +214,7 @@ static void decode__create__fields_as_in_the_table(void **state)
     assert_int_equal(read.create.flags, CREATE_LOCKED);
     assert_text(read.create.metadata, "hi");
     assert_int_equal(read.create.down_bytes_s, 65536);
+    assert_int_equal(read.create.election, ELECTION_HEIR);
 }
 
 static void decode__membership__fields_read(void **state)
@@ -313,7 +316,7 @@ static void decode__values_out_of_range__refused(void **state)
     assert_spoilt(CONTROL_BLOB_PUT, 21, 0x41); /* More than a frame. */
     assert_spoilt(CONTROL_BLOB_PART, 17, 5);   /* 1285 bytes, all there. */
     assert_spoilt(CONTROL_MEMBERSHIP, 5, 13);  /* A code longer than any. */
-    assert_spoilt(CONTROL_MEMBERSHIP, 5 + 7 + 15 + 14 + 9 + 32 + 19, 2); /* 514 members. */
+    assert_spoilt(CONTROL_MEMBERSHIP, 5 + 7 + 16 + 14 + 9 + 32 + 19, 2); /* 514 members. */
 }
 
 int main(void)

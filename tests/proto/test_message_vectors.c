@@ -60,6 +60,7 @@ static void dump_create(const struct control_create *create)
     dump_number("flags", create->flags);
     dump_run("metadata", create->metadata);
     dump_number("down_bytes_s", create->down_bytes_s);
+    dump_number("election", create->election);
 }
 
 static void dump_welcome(const struct control_welcome *welcome)
@@ -93,6 +94,7 @@ static void dump_membership(const struct control_membership *membership)
     dump_number("member", membership->member);
     dump_number("host", membership->host);
     dump_number("host_epoch", membership->host_epoch);
+    dump_number("election", membership->election);
     dump_number("tick_us", membership->tick_us);
     dump_number("members_max", membership->members_max);
     dump_run("address", membership->address);
@@ -122,7 +124,7 @@ static void dump_error(const struct control_error *error)
 static void dump_host_epoch(const struct control_message *message)
 {
     static const uint8_t types[] = {CONTROL_KICK, CONTROL_LOCK, CONTROL_HAND_OVER,
-                                    CONTROL_SET_METADATA, CONTROL_BLOB_PUT};
+                                    CONTROL_SET_METADATA, CONTROL_SET_HEIR, CONTROL_BLOB_PUT};
 
     if (memchr(types, message->type, sizeof(types)) != NULL) {
         dump_number("host_epoch", message->host_epoch);
@@ -146,6 +148,7 @@ static void dump_message(const struct control_message *message)
         break;
     case CONTROL_KICK:
     case CONTROL_HAND_OVER:
+    case CONTROL_SET_HEIR:
     case CONTROL_JOINED:
         dump_number("member", message->member);
         break;
@@ -242,7 +245,7 @@ static void messages__file__every_field_agrees(void **state)
          section = vector_section_at("message", ++count)) {
         check_message(section);
     }
-    assert_int_equal(count, 29);
+    assert_int_equal(count, 30);
 }
 
 int main(void)

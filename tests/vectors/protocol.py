@@ -336,7 +336,7 @@ def u64(v):
 # (direction, name, type, request, [(field, encoder, value), ...]) in the order of the page's tables.
 MESSAGES = [
     ("up", "START", 0x01, 1, [("features", u32, 3)]),
-    ("up", "CREATE", 0x02, 2, [("members_max", u16, 8), ("tick_us", u32, 16000), ("flags", u8, 1), ("metadata", bytes16, b"map=2"), ("down_bytes_s", u32, 65536)]),
+    ("up", "CREATE", 0x02, 2, [("members_max", u16, 8), ("tick_us", u32, 16000), ("flags", u8, 1), ("metadata", bytes16, b"map=2"), ("down_bytes_s", u32, 65536), ("election", u8, 2)]),
     ("up", "JOIN", 0x03, 3, [("code", text8, b"k7q-x9p"), ("down_bytes_s", u32, 0)]),
     ("up", "LEAVE", 0x04, 4, []),
     ("up", "KICK", 0x05, 5, [("host_epoch", u32, 1), ("member", u16, 0x0102)]),
@@ -347,13 +347,14 @@ MESSAGES = [
     ("up", "PING", 0x0A, 10, [("token", u64, 0x0102030405060708)]),
     ("up", "BYE", 0x0B, 0xFFFFFFFF, []),
     ("up", "SUBSCRIBE", 0x0C, 12, [("groups", u64, 1 << 63 | 1 << 8 | 1)]),
+    ("up", "SET_HEIR", 0x0D, 13, [("host_epoch", u32, 4), ("member", u16, 0x0104)]),
     ("up", "BLOB_PUT", 0x0E, 14, [("host_epoch", u32, 5), ("version", u32, 7), ("total", u32, 65536), ("offset", u32, 0), ("bytes", bytes16, b"saved")]),
     ("down", "WELCOME", 0x81, 1, [("features", u32, 1), ("flags", u8, 3), ("session_id", bytes, counted(0x20, 16)),
                                   ("resume_key", bytes, counted(0x40, 32)), ("resume_grace_ms", u32, 30000),
                                   ("idle_timeout_ms", u32, 60000), ("frame_max", u16, 4096)]),
     ("down", "MEMBERSHIP", 0x82, 2, [
         ("code", text8, b"K7QX9P"), ("room_flags", u8, 1), ("member", u16, 0x0201), ("host", u16, 0x0102),
-        ("host_epoch", u32, 4), ("tick_us", u32, 16000), ("members_max", u16, 8), ("address", text8, b"relay.example"),
+        ("host_epoch", u32, 4), ("election", u8, 2), ("tick_us", u32, 16000), ("members_max", u16, 8), ("address", text8, b"relay.example"),
         ("udp_port", u16, 7778), ("slot", lambda v: v.to_bytes(3, "big"), 0x0A0B0C), ("slot_tag", u32, 0xDEADBEEF),
         ("key_up", bytes, KEY_UP), ("key_down", bytes, KEY_DOWN), ("max_datagram", u16, 1232), ("streams", u8, 8),
         ("datagrams_s", u32, 120), ("bytes_s", u32, 65536), ("records_s", u32, 480), ("down_bytes_s", u32, 65536),

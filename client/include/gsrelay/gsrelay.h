@@ -174,11 +174,20 @@ struct gsrelay_room_options {
     uint32_t is_locked;    /* 1: nobody may join until gsrelay_lock(client, 0). */
     uint32_t is_heritable; /* 1: when a host leaves, what it has retained is the next host's, and
                               comes to all others again under that name. */
+    uint32_t election;     /* enum gsrelay_election. */
     uint32_t metadata_size;
     const void *metadata; /* At most GSRELAY_METADATA_MAX bytes, copied. */
 };
 
 #define GSRELAY_TICK_NONE 0xFFFFFFFFu
+
+/* Whom the relay makes host when the host leaves, or is out of reach for a few seconds: of those
+ * who are well connected (both to the control port and over UDP) ... */
+enum gsrelay_election {
+    GSRELAY_ELECT_OLDEST = 0,     /* the one that joined first; */
+    GSRELAY_ELECT_LOWEST_RTT = 1, /* the one with the shortest way to the relay and back; */
+    GSRELAY_ELECT_HEIR = 2        /* the one named by gsrelay_set_heir(), else the oldest. */
+};
 
 int32_t gsrelay_create_room(struct gsrelay_client *client,
                             const struct gsrelay_room_options *options);
@@ -196,6 +205,10 @@ int32_t gsrelay_leave(struct gsrelay_client *client);
 int32_t gsrelay_kick(struct gsrelay_client *client, uint16_t member);
 int32_t gsrelay_lock(struct gsrelay_client *client, int is_locked);
 int32_t gsrelay_hand_over(struct gsrelay_client *client, uint16_t member);
+
+/* In a room of GSRELAY_ELECT_HEIR: who is to follow this host; 0 for nobody. A new host names its
+ * own, or none. */
+int32_t gsrelay_set_heir(struct gsrelay_client *client, uint16_t member);
 int32_t gsrelay_set_metadata(struct gsrelay_client *client, const void *bytes, size_t size);
 
 /* For the room's host, and under its epoch as above: leaves bytes with the relay for whoever is
@@ -381,6 +394,7 @@ struct gsrelay_room {
     uint16_t streams; /* Streams above 0 that one member may use. */
     uint8_t is_locked;
     uint8_t is_bound;      /* States can come: the relay has validated our address. */
+    uint32_t election;     /* enum gsrelay_election, or what a later relay has added. */
     uint32_t down_bytes_s; /* What the relay sends us at most each second; 0 = no limit. */
 };
 
