@@ -123,7 +123,7 @@ static void dump_error(const struct control_error *error)
 /* Requests for the host begin with its epoch. */
 static void dump_host_epoch(const struct control_message *message)
 {
-    static const uint8_t types[] = {CONTROL_KICK, CONTROL_LOCK, CONTROL_HAND_OVER,
+    static const uint8_t types[] = {CONTROL_KICK,         CONTROL_LOCK,     CONTROL_HAND_OVER,
                                     CONTROL_SET_METADATA, CONTROL_SET_HEIR, CONTROL_BLOB_PUT};
 
     if (memchr(types, message->type, sizeof(types)) != NULL) {
