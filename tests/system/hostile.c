@@ -12,7 +12,7 @@
  * usage: hostile UDP_PORT CONTROL_PORT */
 
 #include "daemon/os/os.h"
-#include "tests/bench/bench_bot.h"
+#include "tests/system/bot_linux.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -185,18 +185,21 @@ static void read_capture(int fd, uint16_t relay_port, struct capture *capture)
     }
 }
 
-static void receive_all(struct bot_tally *tally)
+static unsigned receive_all(void)
 {
+    unsigned states = 0;
+
     for (unsigned i = 0; i < MEMBERS; i++) {
-        bot_receive(&members[i], os_clock_ns(), tally);
+        states += bot_receive(&members[i], os_clock_ns());
     }
+    return states;
 }
 
 static void attack(uint16_t udp_port)
 {
     const int capture_fd = open_capture();
     struct capture capture = {0};
-    struct bot_tally tally = {0};
+    uint64_t received = 0;
     uint8_t bad[2000];
     uint64_t sent = 0;
     unsigned answers = 0;
@@ -206,13 +209,13 @@ static void attack(uint16_t udp_port)
             send_and_catch(&members[i / 50 % MEMBERS], members[i / 50 % MEMBERS].udp_fd);
             sent++;
             os_sleep_ms(5);
-            receive_all(&tally);
+            received += receive_all();
             read_capture(capture_fd, udp_port, &capture);
         }
         (void)send(strangers[noise() % STRANGERS], bad, make_bad(i % KINDS, bad), 0);
     }
     os_sleep_ms(300);
-    receive_all(&tally);
+    received += receive_all();
     read_capture(capture_fd, udp_port, &capture);
     for (unsigned i = 0; i < STRANGERS; i++) {
         while (recv(strangers[i], bad, sizeof(bad), 0) >= 0) {
@@ -222,11 +225,10 @@ static void attack(uint16_t udp_port)
     expect(answers == 0, "a stranger was answered");
     expect(capture.to_strangers == 0, "the capture shows packets to a stranger");
     expect(capture_fd < 0 || capture.from_relay > 0, "the capture saw nothing of the relay");
-    expect(tally.states == sent * (MEMBERS - 1), "an honest state was lost");
+    expect(received == sent * (MEMBERS - 1), "an honest state was lost");
     (void)printf("hostile bad=%d honest_sent=%" PRIu64 " honest_received=%" PRIu64
                  " answers=%u captured_from_relay=%" PRIu64 " captured_to_strangers=%" PRIu64 "\n",
-                 BAD_DATAGRAMS, sent, tally.states, answers, capture.from_relay,
-                 capture.to_strangers);
+                 BAD_DATAGRAMS, sent, received, answers, capture.from_relay, capture.to_strangers);
     if (capture_fd >= 0) {
         (void)close(capture_fd);
     }
@@ -262,25 +264,26 @@ static void amplify(uint16_t udp_port)
 
 int program_main(int argc, char **argv)
 {
-    struct bench_server server = {0};
+    uint16_t udp_port;
+    uint16_t control_port;
     char code[GSRELAY_CODE_SIZE] = "";
 
     if (argc != 3) {
         (void)fprintf(stderr, "usage: hostile UDP_PORT CONTROL_PORT\n");
         return 2;
     }
-    server.udp_port = (uint16_t)strtoul(argv[1], NULL, 10);
-    server.control_port = (uint16_t)strtoul(argv[2], NULL, 10);
+    udp_port = (uint16_t)strtoul(argv[1], NULL, 10);
+    control_port = (uint16_t)strtoul(argv[2], NULL, 10);
     for (unsigned i = 0; i < MEMBERS; i++) {
-        if (!bot_open_relay(&members[i], &server, code, 0)) {
+        if (!bot_open(&members[i], control_port, udp_port, code)) {
             return 1;
         }
     }
     for (unsigned i = 0; i < STRANGERS; i++) {
-        strangers[i] = open_stranger(server.udp_port);
+        strangers[i] = open_stranger(udp_port);
     }
-    attack(server.udp_port);
-    amplify(server.udp_port);
+    attack(udp_port);
+    amplify(udp_port);
     for (unsigned i = 0; i < STRANGERS; i++) {
         (void)close(strangers[i]);
     }
