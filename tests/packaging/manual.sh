@@ -23,6 +23,8 @@ same() {
     [ -z "$extra" ] || fail "$1 that only ${page##*/} has: $(echo "$extra" | tr '\n' ' ')"
 }
 
+# Behind a bar the macro begins anew with one dash: each long option needs its own "Fl Fl".
+lone=$(grep -nE '^\.(Op |It )?Fl Fl .*\| [a-z]' "$page") && fail "shown with one dash: $lone"
 if command -v mandoc >/dev/null; then
     complaints=$(mandoc -Tlint -Wwarning "$page") || fail "mandoc: $complaints"
 fi
