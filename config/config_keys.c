@@ -311,7 +311,8 @@ static const struct config_key keys[] = {
          "standard error, and logs\\gsrelayd.log in its own folder for a Windows service."},
     {AT(log, file_size, file_size_bytes), .type = CONFIG_TYPE_SIZE, .is_live = RESTART,
      RANGE(16 * KIB, 16 * GIB), .fallback = "10MiB",
-     .help = "A log file of this size is renamed to gsrelayd.log.1, .1 to .2 and so on."},
+     .help =
+         "A log file of this size is renamed: gsrelayd.log to gsrelayd.log.1, .1 to .2 and so on."},
     {AT(log, file_count, file_count), .type = CONFIG_TYPE_COUNT, .is_live = RESTART, RANGE(1, 100),
      .fallback = "5", .help = "How many renamed log files are kept; the oldest is overwritten."},
 };

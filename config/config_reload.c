@@ -26,6 +26,8 @@ int config_reload(const struct config *in_force, const struct config *read, stru
                   struct config_report *report)
 {
     const uint32_t errors_before = report->error_count;
+    size_t changed[CONFIG_KEYS_MAX];
+    const size_t changed_count = config_changed(&in_force->values, &read->values, changed);
     struct config_loader loader;
 
     memset(&loader, 0, sizeof(loader));
@@ -34,9 +36,12 @@ int config_reload(const struct config *in_force, const struct config *read, stru
     for (size_t i = 0; i < config_key_count(); i++) {
         if (!config_key_at(i)->is_live) {
             copy_value(config_key_at(i), &in_force->values, &loader.config.values);
-            /* The key that was changed is the one to blame. */
+            /* The key that was changed is the one to blame: a live one, or below another. */
             loader.config.origins[i] = (struct config_origin){.kind = CONFIG_FROM_DEFAULT};
         }
+    }
+    for (size_t i = 0; i < changed_count; i++) {
+        loader.config.origins[changed[i]] = read->origins[changed[i]];
     }
     config_check(&loader);
     if (report->error_count != errors_before) {

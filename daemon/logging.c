@@ -126,14 +126,21 @@ static void log_message(struct log *log, const struct config_report *report,
     struct log_line *line =
         log_begin(log, is_error ? LOG_EVENT_CONFIG_ERROR : LOG_EVENT_CONFIG_WARNING);
 
-    if (message->origin.kind == CONFIG_FROM_FILE) {
+    switch (message->origin.kind) {
+    case CONFIG_FROM_FILE:
         log_text(line, "file", report->path);
-        log_u64(line, "line", message->origin.line);
-    } else {
-        log_text(line, "file",
-                 message->origin.kind == CONFIG_FROM_ENVIRONMENT ? "environment" : "command line");
-        log_u64(line, "line", 0);
+        break;
+    case CONFIG_FROM_DEFAULT: /* What is not there: the place to write it is the file. */
+        log_text(line, "file", report->path[0] != '\0' ? report->path : "built-in defaults");
+        break;
+    case CONFIG_FROM_ENVIRONMENT:
+        log_text(line, "file", "environment");
+        break;
+    case CONFIG_FROM_SET:
+        log_text(line, "file", "command line");
+        break;
     }
+    log_u64(line, "line", message->origin.kind == CONFIG_FROM_FILE ? message->origin.line : 0);
     log_text(line, "text", message->text);
     log_end(log);
 }

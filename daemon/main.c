@@ -51,7 +51,7 @@ static int act(const struct options *options)
         config_report_print(&reports[i], config_write_file, stderr);
     }
     if (result != RESULT_OK) {
-        (void)fprintf(stderr, "gsrelayd: nothing was started\n");
+        (void)fprintf(stderr, "gsrelayd: no relay starts with this configuration\n");
         return EXIT_CODE_CONFIG;
     }
     if (options->action == OPTIONS_DUMP_CONFIG) {

@@ -20,7 +20,7 @@ struct reload {
     void (*wake)(void *context);
     void *wake_context;
     struct os_thread *thread;
-    struct os_mutex *mutex; /* Guards the five below. */
+    struct os_mutex *mutex; /* Guards the five below; held by whoever wakes. */
     struct os_condition *changed;
     bool is_wanted;
     bool is_ending;
@@ -86,7 +86,8 @@ static void read_again(struct reload *reload)
                         read.values.auth.mode == CONFIG_AUTH_TICKET;
 }
 
-/* Waits for a question; false when it is the end. */
+/* Waits for a question and says that it is taken; false when it is the end. The owner is woken with
+ * the mutex held, here and below: he takes it before he lets go of what he is woken by. */
 static bool await_question(struct reload *reload)
 {
     bool is_wanted;
@@ -97,6 +98,10 @@ static bool await_question(struct reload *reload)
     }
     is_wanted = !reload->is_ending;
     reload->is_wanted = false;
+    if (is_wanted) {
+        atomic_store(&reload->has_begun, true);
+        reload->wake(reload->wake_context);
+    }
     os_mutex_unlock(reload->mutex);
     return is_wanted;
 }
@@ -112,20 +117,16 @@ static void free_reload(struct reload *reload)
 static void run_reader(void *context)
 {
     struct reload *reload = context;
-    bool is_ending = false;
     bool is_abandoned;
 
-    while (!is_ending && await_question(reload)) {
-        atomic_store(&reload->has_begun, true);
-        reload->wake(reload->wake_context);
+    while (await_question(reload)) {
         read_again(reload);
         os_mutex_lock(reload->mutex);
         reload->is_news = true;
-        is_ending = reload->is_ending;
-        os_mutex_unlock(reload->mutex);
-        if (!is_ending) {
+        if (!reload->is_ending) {
             reload->wake(reload->wake_context);
         }
+        os_mutex_unlock(reload->mutex);
     }
     os_mutex_lock(reload->mutex);
     reload->has_ended = true;
@@ -225,7 +226,7 @@ void reload_log(struct log *log, const struct reload_news *news)
     }
     line = log_begin(log, LOG_EVENT_RELOADED);
     log_text(line, "file", file);
-    log_text(line, "changed", news->changed);
+    log_text(line, "changed", news->changed[0] != '\0' ? news->changed : "none");
     if (news->has_secrets) {
         log_u64(line, "secrets", news->secrets.count);
     }

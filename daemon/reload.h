@@ -21,7 +21,8 @@
  * was written before the last question is always read.
  *
  * Threads: reload_ask() from any; the others from one, the owner's. `wake` is called on the
- * reader's thread. Memory: all of it is allocated by reload_create(). */
+ * reader's thread with a lock of ours held: it passes the word on and calls nothing here.
+ * Memory: all of it is allocated by reload_create(). */
 
 #define RELOAD_KEYS_SIZE 3072 /* The names of all keys, with commas. */
 

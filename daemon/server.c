@@ -124,7 +124,11 @@ static void log_granted(struct log *log, const struct net_udp *net, unsigned wor
         log_text(line, "udp", text);
         log_u64(line, "worker", worker_index);
         log_text(line, "option", granted[i].name);
-        log_i64(line, "asked", granted[i].asked);
+        if (granted[i].asked == NET_SETTING_DEFAULT) {
+            log_text(line, "asked", "system");
+        } else {
+            log_i64(line, "asked", granted[i].asked);
+        }
         log_i64(line, "granted", granted[i].granted);
         log_end(log);
     }

@@ -80,7 +80,11 @@ void control_server_log_granted(struct log *log, const struct net_tcp *net)
         (void)addr_print(&address, text);
         log_text(line, "control", text);
         log_text(line, "option", granted[i].name);
-        log_i64(line, "asked", granted[i].asked);
+        if (granted[i].asked == NET_SETTING_DEFAULT) {
+            log_text(line, "asked", "system");
+        } else {
+            log_i64(line, "asked", granted[i].asked);
+        }
         log_i64(line, "granted", granted[i].granted);
         log_end(log);
     }

@@ -2,6 +2,9 @@
 #include "daemon/control/control_server_internal.h"
 #include "daemon/os/os.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 /* control_server_run.c - from serving to the end: what a drain and a stop do, and in which order.
  */
 
@@ -49,7 +52,13 @@ static void begin_drain(struct control_server *server)
     struct log_line *line = log_begin(server->log, LOG_EVENT_DRAINING);
 
     log_u64(line, "rooms", control_room_count(server->control));
-    log_u64(line, "wait_ms", server->drain_wait_ns / 1000000);
+    if (server->drain_wait_ns == 0) {
+        log_text(line, "wait", "off");
+    } else {
+        char wait[24];
+        (void)snprintf(wait, sizeof(wait), "%" PRIu64 "ms", server->drain_wait_ns / 1000000);
+        log_text(line, "wait", wait);
+    }
     log_end(server->log);
     server->is_draining = true;
     server->drain_begin_ns = os_clock_ns();

@@ -29,16 +29,16 @@
       "The relay is ready: clients may come. Control channel (TCP): %1. Game states (UDP): %2. "   \
       "Version %3.")                                                                               \
     X(101, STOPPED, NULL, SELDOM, KEYS(NULL), "The relay has stopped in order.")                   \
-    X(102, DRAINING, NULL, SELDOM, KEYS("rooms", "wait_ms"),                                       \
+    X(102, DRAINING, NULL, SELDOM, KEYS("rooms", "wait"),                                          \
       "The relay drains: rooms that are open go on (%1 of them), nobody new is let in, and it "    \
-      "stops when the last room is gone, or after %2 ms (server.drain_wait; 0: no such bound).")   \
+      "stops when the last room is gone, or after %2 (server.drain_wait; off: no such bound).")    \
     X(103, STARTING, NULL, SELDOM, KEYS("version", "config"),                                      \
       "The relay %1 starts. Configuration: %2.")                                                   \
     X(104, STOPPING, NULL, SELDOM, KEYS(NULL), "The relay stops: its clients are told.")           \
     X(105, WAITING, NULL, SELDOM, KEYS("error", "tried_for_ms"),                                   \
       "The relay cannot open a socket yet and tries again for %2 ms (server.start_retry): %1")     \
     X(110, RELOADED, NULL, SELDOM, KEYS("file", "changed"),                                        \
-      "A changed configuration is in use. File: %1. Changed: %2.")                                 \
+      "The configuration was read again and is in use. File: %1. Changed: %2.")                    \
     X(111, RELOAD_REFUSED, NULL, SELDOM, KEYS("file", "errors"),                                   \
       "The changed configuration was refused, and the relay goes on with the one before. File: "   \
       "%1. Mistakes: %2; each has an event 200 of its own. Correct them and reload again.")        \

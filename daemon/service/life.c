@@ -305,6 +305,7 @@ static enum exit_code open_server(struct life *life)
         const int result = server_open(&setup, &life->server, &failure);
 
         if (result == RESULT_OK) {
+            secret_file_wipe(&life->secrets); /* The server has its own. */
             return EXIT_CODE_OK;
         }
         life->server = NULL;

@@ -108,6 +108,17 @@ static void reload__mixture_that_contradicts_itself__is_refused_with_the_changed
     assert_string_equal(next.path, "");
 }
 
+static void reload__another_mode_and_its_secrets_dropped__names_the_line_of_the_mode(void **state)
+{
+    (void)state;
+    assert_int_equal(reload("[auth]\nmode = ticket\nsecret_file = secrets.ini\n",
+                            "[udp]\n\n[auth]\nmode = open\n"),
+                     RESULT_INVALID);
+    assert_int_equal(report.messages[0].origin.kind, CONFIG_FROM_FILE);
+    assert_int_equal(report.messages[0].origin.line, 4);
+    assert_non_null(strstr(report.messages[0].text, "auth.secret_file"));
+}
+
 static void reload__open_relay_made_public_or_closed__waits_for_the_restart(void **state)
 {
     (void)state;
@@ -123,6 +134,7 @@ int main(void)
         cmocka_unit_test(reload__each_key_changed__acts_exactly_if_it_is_live),
         cmocka_unit_test(reload__live_and_other_keys__each_goes_its_way),
         cmocka_unit_test(reload__mixture_that_contradicts_itself__is_refused_with_the_changed_line),
+        cmocka_unit_test(reload__another_mode_and_its_secrets_dropped__names_the_line_of_the_mode),
         cmocka_unit_test(reload__open_relay_made_public_or_closed__waits_for_the_restart),
     };
     (void)setvbuf(stdout, NULL, _IONBF, 0);

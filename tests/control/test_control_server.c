@@ -405,7 +405,7 @@ static void drain__with_a_room__ends_when_it_is_gone(void **state)
     assert_int_equal(next_message().type, CONTROL_DRAINING);
     assert_int_equal(next_message().reason, REASON_SHUTDOWN);
     assert_int_equal(atomic_load(&fixture->moments[CONTROL_SERVER_STOPPING]), 1);
-    assert_int_equal(count_logged("evt=draining rooms=1 wait_ms=0"), 1);
+    assert_int_equal(count_logged("evt=draining rooms=1 wait=off\n"), 1);
 }
 
 static void drain__wait_is_over__ends_with_rooms_in_play(void **state)

@@ -148,7 +148,10 @@ static void report__a_mistake__has_file_line_and_text(void **state)
                       (struct config_origin){.kind = CONFIG_FROM_ENVIRONMENT}, "GSRELAY_X is odd");
     config_report_add(&report, CONFIG_ERROR, (struct config_origin){.kind = CONFIG_FROM_SET},
                       "a=b: no such section");
+    config_report_add(&report, CONFIG_ERROR, (struct config_origin){.kind = CONFIG_FROM_DEFAULT},
+                      "c=d is missing");
     write_report();
+    assert_int_equal(count_of(content(), "evt=config_error file=relay.ini line=0 "), 1);
     assert_int_equal(count_of(content(), "level=error evt=config_error file=relay.ini line=12 "
                                          "text=\"[udp] prot: no such key\"\n"),
                      1);
@@ -156,7 +159,7 @@ static void report__a_mistake__has_file_line_and_text(void **state)
                                          "text=\"GSRELAY_X is odd\"\n"),
                      1);
     assert_int_equal(count_of(content(), "evt=config_error file=\"command line\" line=0 "), 1);
-    assert_int_equal(count_of(content(), "\n"), 3);
+    assert_int_equal(count_of(content(), "\n"), 4);
 }
 
 static void report__more_than_the_bound__ends_with_how_many(void **state)

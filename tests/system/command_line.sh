@@ -48,7 +48,9 @@ expect_text err.txt 'did you mean "port"' "and a suggestion"
 expect_text err.txt "bad.ini:3:" "the second has its line"
 expect_text err.txt "bad.ini:5:" "the third has its line"
 [ -s "$work_dir/out.txt" ] && fail "something was printed on standard output"
+expect_text err.txt "nothing was started" "what came of it"
 expect_code 2 "--check-config finds the same" --check-config --config "$work_dir/bad.ini"
+expect_text err.txt "no relay starts with this configuration" "what would come of it"
 expect_code 2 "an open relay on a public address" --set server.listen=0.0.0.0
 expect_text err.txt "server.allow_open_public" "the key that allows it is named"
 expect_code 2 "more memory than allowed" --set server.memory_max=16MiB

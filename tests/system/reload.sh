@@ -155,7 +155,7 @@ kill -QUIT "$pid"
 wait "$pid"
 code=$?
 [ $code -eq 0 ] && pass "server.drain_wait ends a drain, with 0" || fail "a bounded drain ends with $code"
-expect_text bounded.log "evt=draining rooms=1 wait_ms=1000" "the bound is logged"
+expect_text bounded.log "evt=draining rooms=1 wait=1000ms" "the bound is logged"
 exec 3>&-
 wait "$tool_pid"
 expect_text bounded.err "the relay stops in" "the command tells its user"
