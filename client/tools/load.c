@@ -20,7 +20,7 @@
 #define SETTLE_NS (1 * NS_PER_S)
 
 /* Without anybody new for that long, those who are not in do not get in. */
-#define PATIENCE_NS (15 * NS_PER_S)
+#define PATIENCE_NS (10 * NS_PER_S)
 
 /* A relay that had no session of ours for that long in the run is gone. */
 #define GONE_NS (2 * NS_PER_S)
@@ -156,7 +156,7 @@ static void find_relay(struct load *load)
 }
 
 /* The largest state that a datagram of this relay carries has to be known from a member. */
-static bool fits(const struct load *load)
+static bool fits(struct load *load)
 {
     for (uint32_t i = 0; i < load->count; i++) {
         size_t most;
@@ -166,6 +166,7 @@ static bool fits(const struct load *load)
         most = gsrelay_payload_max(load->members[i].client, 0);
         if (load->plan->size <= most)
             return true;
+        load->is_too_large = true;
         say("--size %u is more than a state of this relay can have (%zu, by its udp.max_datagram)",
             load->plan->size, most);
         return false;

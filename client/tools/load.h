@@ -145,6 +145,7 @@ struct load {
     bool is_interrupted;
     bool is_gone; /* The relay went away. */
     bool needs_ticket;
+    bool is_too_large;                     /* The states, for a datagram of this relay. */
     enum net_close_reason connect_failure; /* Of the last attempt that found no relay. */
     uint64_t refused[REASON_LIMIT];        /* Attempts and requests, by reason. */
     uint64_t lost[REASON_LIMIT];           /* Members that were in, by reason. */

@@ -9,6 +9,9 @@
 /* Above that the generator measures itself. */
 #define BUSY_SHARE 0.85
 
+/* A sender that comes so late has had to wait for the processor. */
+#define LATE_NS (5 * NS_PER_MS)
+
 /* What the relay allows by default is for players; a load is many players at one address. */
 static const struct {
     unsigned reason;
@@ -22,6 +25,7 @@ static const struct {
     {REASON_STREAM_LIMIT, "limits.streams_per_member"},
     {REASON_CELL_POOL, "limits.max_clients"},
     {REASON_CHALLENGE_LIMIT, "udp.challenge_per_ip_s"},
+    {REASON_BIND_TIMEOUT, "udp.challenge_per_ip_s"},
     {REASON_BUSY, "control.connections_per_ip, control.accepts_per_ip_s or limits.max_clients"},
     {REASON_CONNECTION_CLOSED, "control.connections_per_ip or control.accepts_per_ip_s"},
     {REASON_CONNECTION_LOST, "control.connections_per_ip or control.accepts_per_ip_s"},
@@ -174,6 +178,10 @@ int load_verdict(const struct load *load, char *out, size_t size)
                  load->count - figures->joined_count, load->count);
         return TOOL_REFUSED;
     }
+    if (load->is_too_large) {
+        snprintf(out, size, "nothing was sent");
+        return TOOL_USAGE;
+    }
     if (load->run_ns == 0 && !load->is_interrupted) {
         snprintf(out, size, "nothing was sent");
         return TOOL_REFUSED;
@@ -267,6 +275,11 @@ static void print_warnings(const struct load *load)
     if (share(figures->own_cpu_ns, figures->seconds_ns) > BUSY_SHARE)
         print_line("%-16sthe generator was busy: these figures are about it, not about the relay",
                    "warning");
+    if (histogram_quantile(&load->total.late, 0.99) > LATE_NS)
+        print_line(
+            "%-16sthis machine was busy: a state in a hundred was sent %.1f ms late or more, which "
+            "its latency counts",
+            "warning", ms(histogram_quantile(&load->total.late, 0.99)));
     if (figures->kernel_drops > 0)
         print_line("%-16sthis machine dropped %llu datagrams that the generator was too slow for",
                    "warning", (unsigned long long)figures->kernel_drops);
