@@ -5,7 +5,7 @@
 
 enum {
     STREAM_0_CELLS = 64, /* Half of a room's ring: all rooms never have theirs full at once. */
-    CHALLENGE_ADDRESS_BURST = 5 /* As WireGuard: what one address may ask for at once. */
+    CHALLENGE_ADDRESS_BURST = 5 /* As WireGuard: what one address may ask for at once, at least. */
 };
 
 static uint32_t to_u32(uint64_t value)
@@ -51,7 +51,10 @@ void worker_settings_limits(const struct relay_config *config, struct relay_limi
         .challenge_session_rate = config->udp.challenge_per_session_s,
         .challenge_session_burst = config->udp.challenge_per_session_s,
         .challenge_address_rate = config->udp.challenge_per_ip_s,
-        .challenge_address_burst = CHALLENGE_ADDRESS_BURST,
+        /* Of a higher rate a quarter of a second: one turn may find them all. */
+        .challenge_address_burst = config->udp.challenge_per_ip_s / 4 > CHALLENGE_ADDRESS_BURST
+                                       ? config->udp.challenge_per_ip_s / 4
+                                       : CHALLENGE_ADDRESS_BURST,
         .cookie_rotate_ns = config->udp.cookie_rotate_ns,
         .bind_timeout_ns = config->udp.bind_timeout_ns,
         .session_idle_ns = config->udp.session_idle_ns,

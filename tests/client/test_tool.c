@@ -80,6 +80,31 @@ static void options__of_each_command__are_read(void **state)
     assert_int_equal(options.command, TOOL_VERSION);
 }
 
+static void options__of_load__are_read(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("load"), 0);
+    assert_int_equal(options.command, TOOL_LOAD);
+    assert_int_equal(options.load.rooms * options.load.members, 32);
+    assert_int_equal(options.stream, 1);
+    assert_true(options.load.tick_ms == LOAD_TICK_DEFAULT);
+    assert_int_equal(parse("load --rooms 100 --members=16 --rate 60 --size 32 --duration 500ms "
+                           "--ramp 2m --tick 0 --pid 17 --closed --stream 0"),
+                     0);
+    assert_int_equal(options.load.rooms, 100);
+    assert_int_equal(options.load.members, 16);
+    assert_int_equal(options.load.rate_s, 60);
+    assert_int_equal(options.load.size, 32);
+    assert_int_equal(options.load.duration_ms, 500);
+    assert_int_equal(options.load.ramp_ms, 120000);
+    assert_int_equal(options.load.tick_ms, 0);
+    assert_int_equal(options.load.pid, 17);
+    assert_true(options.load.is_closed);
+    assert_int_equal(options.stream, 0);
+    assert_int_equal(parse("send ABC hello"), 0);
+    assert_int_equal(options.stream, 0);
+}
+
 static void server__in_every_form__is_read(void **state)
 {
     static const struct {
@@ -142,6 +167,21 @@ static void command_line__wrong__is_refused(void **state)
         "-x create",
         "-qq create",
         "ticket",
+        "load more",
+        "load --rooms 0",
+        "load --members 1",
+        "load --members 257",
+        "load --rate 0",
+        "load --rate 1001",
+        "load --size 19",
+        "load --size 1401",
+        "load --duration 10",
+        "load --duration 0s",
+        "load --ramp s",
+        "load --tick -1",
+        "load --pid 0",
+        "load --rooms 50000 --members 3",
+        "load --secret-file f --ticket-file g",
         "ticket --secret-file f --expires 10",
         "ticket --secret-file f --expires 0s",
         "ticket --secret-file f --expires s",
@@ -232,6 +272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options__of_each_command__are_read),
+        cmocka_unit_test(options__of_load__are_read),
         cmocka_unit_test(server__in_every_form__is_read),
         cmocka_unit_test(command_line__wrong__is_refused),
         cmocka_unit_test(text__printable__stays_as_it_is),
