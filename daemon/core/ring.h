@@ -39,6 +39,14 @@ struct ring {
 /* A free place, behind all others. There is one. */
 unsigned ring_append(struct ring *ring);
 
+/* The room was flushed. An unused ring stays untouched memory. */
+static inline void ring_flushed(struct ring *ring)
+{
+    if (ring->fresh > 0) {
+        ring->fresh = 0;
+    }
+}
+
 /* Frees a place. */
 void ring_remove(struct ring *ring, unsigned place);
 

@@ -26,7 +26,7 @@ uint32_t room_open(struct core *core, const struct command *command, uint64_t no
     assert(room->state == ROOM_FREE);
     tag = room->tag + 1;
     memset(room, 0, sizeof(*room));
-    outbox_ring(core, index)->fresh = 0;
+    ring_flushed(outbox_ring(core, index));
     room->state = ROOM_OPEN;
     room->tag = tag == 0 ? 1 : tag;
     room->members_max = command->members_max;
@@ -349,7 +349,7 @@ void room_flushed(struct core *core, uint32_t index, uint64_t now_ns)
         slot_answer(core, room_slot(core, index, member), ANSWER_PONG);
     }
     room->pongs = (struct member_set){{0}};
-    outbox_ring(core, index)->fresh = 0;
+    ring_flushed(outbox_ring(core, index));
     room->flush = room->waiting > 0 ? FLUSH_HELD : FLUSH_NONE;
     if (room->flush == FLUSH_NONE) {
         return;

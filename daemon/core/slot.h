@@ -67,32 +67,35 @@ enum slot_answer {
 enum host_loss { HOST_NOT_LOST, HOST_LOST_CONTROL, HOST_FELL_SILENT };
 
 struct slot {
+    /* What each datagram to the member needs comes first, then what each one from it needs: with
+     * thousands of members every line of the cache that is touched is a wait for memory. */
     enum slot_state state;
     uint32_t tag;
-    struct session_ref session;
-    uint32_t room;
-    uint16_t member;    /* Its index in the room. */
-    uint16_t member_id; /* Its name on the wire. */
-    uint64_t groups;    /* The interest groups that it is of. */
-    uint8_t key_up[DATAGRAM_KEY_SIZE];
     uint8_t key_down[DATAGRAM_KEY_SIZE];
-
-    struct replay replay;
+    uint64_t sequence_down; /* The last one used. */
+    struct path path;       /* Validated; only while BOUND. */
+    uint32_t
+        down_rate; /* The downlink budget that the client asked for, bytes a second; 0: none. */
+    uint32_t room;
+    uint16_t member;         /* Its index in the room. */
+    uint16_t member_id;      /* Its name on the wire. */
     uint64_t received;       /* Datagrams that passed their tag. */
-    uint64_t sequence_down;  /* The last one used. */
-    struct path path;        /* Validated; only while BOUND. */
-    uint64_t path_sequence;  /* The highest that came over it. */
-    uint64_t made_ns;        /* When the slot was taken. */
-    uint64_t heard_ns;       /* When something came over the validated path. */
-    struct quality quality;  /* Round trip and loss. */
+    uint64_t path_sequence;  /* The highest that came over the path. */
+    uint64_t heard_ns;       /* When something came over it. */
     struct bucket datagrams; /* The client's budgets. */
     struct bucket bytes;
     struct bucket records;
+    uint8_t key_up[DATAGRAM_KEY_SIZE];
+    uint8_t stream_ids[STREAMS_PER_MEMBER_MAX]; /* By place; 0 = not in use. */
+    struct replay replay;
     struct bucket deliveries; /* Its part of the room's budgets: share.h. */
     struct bucket delivery_bytes;
     struct bucket down;
-    uint32_t
-        down_rate; /* The downlink budget that the client asked for, bytes a second; 0: none. */
+    struct quality quality; /* Round trip and loss. */
+
+    struct session_ref session;
+    uint64_t groups;  /* The interest groups that it is of. */
+    uint64_t made_ns; /* When the slot was taken. */
     struct bucket challenges;
     struct bucket moves;
 
@@ -125,7 +128,6 @@ struct slot {
     bool is_fresh;    /* Retained records wait for it that it has never had. */
     bool states_next; /* Its next body of its own begins with the states, not with stream 0. */
     uint32_t rotor;   /* The cell from which on such a body takes states. */
-    uint8_t stream_ids[STREAMS_PER_MEMBER_MAX]; /* By place; 0 = not in use. */
 };
 
 /* A slot for a new member, UNBOUND; POOL_NONE when all are in use. */
