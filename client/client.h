@@ -135,6 +135,7 @@ struct member {
     uint16_t id;
     uint16_t row;       /* Of its cells. */
     bool is_unofficial; /* Heard over UDP; the control connection has not announced it yet. */
+    struct gsrelay_quality quality;      /* As the host is told; a round trip of 0 = not at all. */
     uint64_t streams[STREAM_COUNT / 64]; /* Whose cells are set, bit by bit. */
 };
 
@@ -395,6 +396,10 @@ void room_member_left(struct gsrelay_client *client, uint16_t id, uint32_t reaso
 void room_host_set(struct gsrelay_client *client, uint16_t host, uint32_t host_epoch);
 void room_metadata_set(struct gsrelay_client *client, const uint8_t *bytes, size_t size);
 void room_lock_set(struct gsrelay_client *client, bool is_locked);
+void room_quality_set(struct gsrelay_client *client, const struct control_qualities *qualities);
+
+/* NULL if there is none of that id. */
+const struct member *room_member_find(const struct gsrelay_client *client, uint16_t id);
 
 /* The cell of a member's stream; all zero the first time. */
 struct cell *room_cell(struct room *room, struct member *member, uint8_t stream);

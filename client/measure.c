@@ -127,13 +127,23 @@ void measure_answered(struct gsrelay_client *client, const struct body_ping *pon
     room_clock_add(&udp->clock, &exchange);
 }
 
+static int get_quality_of(const struct member *member, struct gsrelay_quality *out)
+{
+    if (member == NULL)
+        return GSRELAY_INVALID;
+    if (member->quality.rtt_us == 0)
+        return GSRELAY_WRONG_STATE;
+    *out = member->quality;
+    return GSRELAY_OK;
+}
+
 int gsrelay_get_quality(const struct gsrelay_client *client, uint16_t member,
                         struct gsrelay_quality *out)
 {
     if (!client->room.exists || !client->udp.exists)
         return GSRELAY_WRONG_STATE;
     if (member != client->room.own)
-        return GSRELAY_INVALID;
+        return get_quality_of(room_member_find(client, member), out);
     if (client->stats.rtt_us == 0)
         return GSRELAY_WRONG_STATE;
     *out = (struct gsrelay_quality){.rtt_us = client->stats.rtt_us,

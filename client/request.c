@@ -400,6 +400,8 @@ static void take_room_event(struct gsrelay_client *client, const struct control_
         room_metadata_set(client, message->metadata.at, message->metadata.size);
     else if (message->type == CONTROL_LOCKED)
         room_lock_set(client, message->is_locked);
+    else if (message->type == CONTROL_MEMBER_QUALITY)
+        room_quality_set(client, &message->qualities);
     else if (message->type == CONTROL_REMOVED)
         room_leave(client, 0, message->reason);
     else if (message->type == CONTROL_BLOB_PART)

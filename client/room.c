@@ -295,11 +295,41 @@ void room_leave(struct gsrelay_client *client, uint32_t request, uint32_t reason
 
 /* --- Changes --------------------------------------------------------------------------------- */
 
+const struct member *room_member_find(const struct gsrelay_client *client, uint16_t id)
+{
+    for (size_t i = 0; i < client->room.member_count; i++) {
+        if (client->room.members[i].id == id)
+            return &client->room.members[i];
+    }
+    return NULL;
+}
+
+void room_quality_set(struct gsrelay_client *client, const struct control_qualities *qualities)
+{
+    struct gsrelay_event event = {.type = GSRELAY_EVENT_QUALITY};
+
+    for (unsigned i = 0; i < qualities->count; i++) {
+        const struct control_quality *quality = &qualities->at[i];
+        struct member *member = find_member(&client->room, quality->member);
+
+        if (member != NULL)
+            member->quality = (struct gsrelay_quality){.rtt_us = quality->rtt_us,
+                                                       .jitter_us = quality->jitter_us,
+                                                       .loss_up_ppm = quality->loss_up_ppm,
+                                                       .loss_down_ppm = quality->loss_down_ppm,
+                                                       .queue_us = quality->queue_us};
+    }
+    client_event_push(client, &event, NULL, 0);
+}
+
 void room_host_set(struct gsrelay_client *client, uint16_t host, uint32_t host_epoch)
 {
     struct gsrelay_event event = {
         .type = GSRELAY_EVENT_HOST_CHANGED, .host_epoch = host_epoch, .host = host};
 
+    /* Only the host is told, so what an earlier one knows grows old. */
+    for (size_t i = 0; i < client->room.member_count && host != client->room.own; i++)
+        client->room.members[i].quality.rtt_us = 0;
     client->room.host = host;
     client->room.host_epoch = host_epoch;
     client_event_push(client, &event, NULL, 0);

@@ -124,16 +124,17 @@ struct config_control {
 };
 
 struct config_room {
-    uint64_t tick_default_ns;  /* 0: states leave at the end of the turn that brought them. */
-    uint64_t tick_max_ns;      /* 0: no room may ask for a tick. */
-    uint64_t auto_tick_max_ns; /* 0: flushes are never lengthened. */
-    uint64_t empty_ttl_ns;     /* 0: a room goes with its last member. */
-    uint64_t max_age_ns;       /* 0: no limit. */
-    uint64_t host_grace_ns;    /* 0: the role goes with the control connection. */
-    uint64_t host_silence_ns;  /* 0: a host may be silent on UDP. */
-    uint64_t retained_bytes;   /* All retained states of one room together. */
-    uint64_t blob_bytes;       /* 0: rooms have no blob. */
-    uint64_t blob_pool_bytes;  /* "auto" is already worked out. */
+    uint64_t tick_default_ns;     /* 0: states leave at the end of the turn that brought them. */
+    uint64_t tick_max_ns;         /* 0: no room may ask for a tick. */
+    uint64_t auto_tick_max_ns;    /* 0: flushes are never lengthened. */
+    uint64_t empty_ttl_ns;        /* 0: a room goes with its last member. */
+    uint64_t max_age_ns;          /* 0: no limit. */
+    uint64_t host_grace_ns;       /* 0: the role goes with the control connection. */
+    uint64_t host_silence_ns;     /* 0: a host may be silent on UDP. */
+    uint64_t retained_bytes;      /* All retained states of one room together. */
+    uint64_t blob_bytes;          /* 0: rooms have no blob. */
+    uint64_t blob_pool_bytes;     /* "auto" is already worked out. */
+    uint64_t quality_interval_ns; /* 0: the host is not told. */
     uint32_t code_length;
 };
 

@@ -221,6 +221,10 @@ static const struct config_key keys[] = {
      RANGE(1 * MS, 50 * MS), .zero_word = "off", .fallback = "4ms",
      .help = "How far the relay may lengthen its rooms' ticks while a worker is short of time, so\n"
              "that more states leave together. off: never."},
+    {AT(room, quality_interval, quality_interval_ns), .type = CONFIG_TYPE_DURATION, .is_live = LIVE,
+     RANGE(1 * SEC, 1 * HR), .zero_word = "off", .fallback = "5s",
+     .help = "How often a room's host is told of the others' round trips, jitter and loss. off:\n"
+             "never."},
     {AT(room, empty_ttl, empty_ttl_ns), .type = CONFIG_TYPE_DURATION, .is_live = LIVE,
      RANGE(1 * SEC, 1 * HR), .zero_word = "off", .fallback = "60s",
      .help = "An empty room keeps its code for this long. off: it goes with its last member."},

@@ -118,6 +118,11 @@ static void pass_events(struct worker *worker)
         queue_push_reserved(worker->link.events);
         has_passed = true;
     }
+    while (core_has_quality(worker->core) && queue_space(worker->link.events) > WORKER_EVENTS / 2 &&
+           core_quality_event(worker->core, queue_reserve(worker->link.events))) {
+        queue_push_reserved(worker->link.events);
+        has_passed = true;
+    }
     if (has_passed) {
         worker->link.wake_control(worker->link.wake_context);
     }

@@ -64,6 +64,7 @@ void worker_settings_limits(const struct relay_config *config, struct relay_limi
         .room_host_grace_ns = config->room.host_grace_ns,
         .room_host_silence_ns = config->room.host_silence_ns,
         .room_auto_tick_max_ns = config->room.auto_tick_max_ns,
+        .room_quality_interval_ns = config->room.quality_interval_ns,
         .room_retained_bytes = to_u32(config->room.retained_bytes),
         .rebind = (enum rebind_rule)config->udp.rebind,
         .rebind_moves = config->udp.rebind_moves,

@@ -276,6 +276,28 @@ static void walk_blob_part(struct walk *walk, struct control_message *message)
     walk_blob(walk, &message->blob, BLOB_PART_SIZE_MAX);
 }
 
+static void walk_qualities(struct walk *walk, struct control_message *message)
+{
+    struct control_qualities *qualities = &message->qualities;
+
+    walk_u8(walk, &qualities->count);
+    if (qualities->count > CONTROL_QUALITIES_MAX) {
+        assert(walk->reader != NULL);
+        wire_reader_fail(walk->reader);
+        return;
+    }
+    for (unsigned index = 0; index < qualities->count; index++) {
+        struct control_quality *quality = &qualities->at[index];
+
+        walk_u16(walk, &quality->member);
+        walk_u32(walk, &quality->rtt_us);
+        walk_u32(walk, &quality->jitter_us);
+        walk_u32(walk, &quality->loss_up_ppm);
+        walk_u32(walk, &quality->loss_down_ppm);
+        walk_u32(walk, &quality->queue_us);
+    }
+}
+
 static void walk_reason(struct walk *walk, struct control_message *message)
 {
     walk_u16(walk, &message->reason);
@@ -322,6 +344,7 @@ static const struct type_row rows[] = {
     {CONTROL_DRAINING, "DRAINING", walk_deadline},
     {CONTROL_ENDED, "BYE", walk_reason},
     {CONTROL_BLOB_PART, "BLOB_PART", walk_blob_part},
+    {CONTROL_MEMBER_QUALITY, "MEMBER_QUALITY", walk_qualities},
 };
 
 static const struct type_row *find_row(unsigned type)

@@ -52,7 +52,8 @@ enum control_type {
     CONTROL_REMOVED = 0xC7,
     CONTROL_DRAINING = 0xC8,
     CONTROL_ENDED = 0xC9, /* The event BYE. */
-    CONTROL_BLOB_PART = 0xCB
+    CONTROL_BLOB_PART = 0xCB,
+    CONTROL_MEMBER_QUALITY = 0xCC
 };
 
 #define CONTROL_HEAD_SIZE 5
@@ -153,6 +154,22 @@ struct control_blob {
     struct wire_bytes bytes;
 };
 
+#define CONTROL_QUALITIES_MAX 32 /* Members that one MEMBER_QUALITY tells of. */
+
+struct control_quality {
+    uint16_t member;
+    uint32_t rtt_us;
+    uint32_t jitter_us;
+    uint32_t loss_up_ppm;
+    uint32_t loss_down_ppm;
+    uint32_t queue_us;
+};
+
+struct control_qualities {
+    uint8_t count;
+    struct control_quality at[CONTROL_QUALITIES_MAX];
+};
+
 /* type says which member of the union holds; LEAVE, ROOM_STATE, BYE and OK have none. */
 struct control_message {
     uint8_t type;        /* enum control_type; kept as a byte, because it comes from the wire. */
@@ -173,6 +190,7 @@ struct control_message {
         struct control_error error;               /* ERROR, NOTICE */
         struct control_left left;                 /* LEFT */
         struct control_host_changed host_changed; /* HOST_CHANGED */
+        struct control_qualities qualities;       /* MEMBER_QUALITY */
         struct control_blob blob;                 /* BLOB_PUT, BLOB_PART */
         uint16_t reason;                          /* REMOVED, ENDED */
         uint32_t deadline_ms;                     /* DRAINING; or CONTROL_NO_DEADLINE */

@@ -356,6 +356,18 @@ static void on_host(struct member *member, const struct gsrelay_event *event)
     note(member, text);
 }
 
+/* For scripts: what the host is told of the others. */
+static void on_quality(struct member *member)
+{
+    uint16_t ids[GSRELAY_MEMBERS_LIMIT];
+    size_t count = gsrelay_get_members(member->client, ids, GSRELAY_MEMBERS_LIMIT);
+
+    if (!member->options->is_json || member->options->command == TOOL_SEND)
+        return;
+    for (size_t i = 0; i < count; i++)
+        check_output(member, print_quality(member->client, ids[i]));
+}
+
 static void on_request_failed(struct member *member, const struct gsrelay_event *event)
 {
     const char *what = member->options->command == TOOL_CREATE ? "create a room"
@@ -511,6 +523,9 @@ static void on_event(struct member *member, const struct gsrelay_event *event)
         break;
     case GSRELAY_EVENT_BLOB:
         on_blob(member, event);
+        break;
+    case GSRELAY_EVENT_QUALITY:
+        on_quality(member);
         break;
     case GSRELAY_EVENT_NONE:
     case GSRELAY_EVENT_METADATA:

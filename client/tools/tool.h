@@ -142,6 +142,9 @@ bool print_line(const char *format, ...) GSRELAY_PRINTF(1, 2);
 /* "3: text" or a JSON object. */
 bool print_state(const struct gsrelay_event *event, bool is_json);
 
+/* What is known of a member's way to the relay, as a JSON object; nothing if nothing is known. */
+bool print_quality(struct gsrelay_client *client, uint16_t member);
+
 /* Writes bytes as text that is safe to print: valid, printable UTF-8 stays as it is, everything
  * else becomes \n, \t, \xHH or \u{HHHH}. With is_json also quotes and backslashes are escaped, as
  * JSON does it. out takes at least 8 bytes for each byte and 1 more. Returns the length. */

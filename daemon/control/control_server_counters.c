@@ -94,6 +94,40 @@ static void log_core(struct log *log, unsigned worker, const struct link_snapsho
     log_end(log);
 }
 
+/* PREFIX_N: how many were below N µs and not below half of that; PREFIX_more: all longer ones. */
+static void add_bins(struct log_line *line, const char *prefix, const uint64_t bins[QUALITY_BINS],
+                     unsigned shift)
+{
+    for (unsigned bin = 0; bin < QUALITY_BINS; bin++) {
+        char key[40];
+        if (bins[bin] == 0) {
+            continue;
+        }
+        if (bin == QUALITY_BINS - 1) {
+            (void)snprintf(key, sizeof(key), "%s_more", prefix);
+        } else {
+            (void)snprintf(key, sizeof(key), "%s_%u", prefix, 1U << (bin + shift));
+        }
+        log_u64(line, key, bins[bin]);
+    }
+}
+
+static void log_latency(struct log *log, unsigned worker, const struct core_counters *core)
+{
+    struct log_line *line = begin(log, "latency");
+
+    log_u64(line, "worker", worker);
+    add_bins(line, "queue_us", core->queue_times, QUALITY_QUEUE_SHIFT);
+    log_u64(line, "queue_us_max", core->queue_ns_max / 1000);
+    add_bins(line, "rtt_us", core->rtts, QUALITY_RTT_SHIFT);
+    add_bins(line, "jitter_us", core->jitters, QUALITY_QUEUE_SHIFT);
+    log_u64(line, "path_up_sent", core->path_up_sent);
+    log_u64(line, "path_up_received", core->path_up_received);
+    log_u64(line, "path_down_sent", core->path_down_sent);
+    log_u64(line, "path_down_received", core->path_down_received);
+    log_end(log);
+}
+
 static void log_udp(struct log *log, unsigned worker, const struct net_udp_counters *net)
 {
     struct log_line *line = begin(log, "udp");
@@ -123,6 +157,7 @@ void control_server_log_worker(struct log *log, unsigned worker,
                                const struct link_snapshot *snapshot)
 {
     log_core(log, worker, snapshot);
+    log_latency(log, worker, &snapshot->core);
     log_udp(log, worker, &snapshot->net);
 }
 

@@ -272,6 +272,26 @@ static void take_notice(struct control *control, const struct event *event)
     (void)tell(control, event->session, &message);
 }
 
+static_assert(CORE_QUALITIES <= CONTROL_QUALITIES_MAX, "one event, one message");
+
+static void take_quality(struct control *control, const struct event *event)
+{
+    struct control_message message = {.type = CONTROL_MEMBER_QUALITY};
+
+    message.qualities.count = (uint8_t)event->quality_count;
+    for (unsigned i = 0; i < event->quality_count; i++) {
+        const struct member_quality *quality = &event->qualities[i];
+
+        message.qualities.at[i] = (struct control_quality){.member = quality->member,
+                                                           .rtt_us = quality->rtt_us,
+                                                           .jitter_us = quality->jitter_us,
+                                                           .loss_up_ppm = quality->loss_up_ppm,
+                                                           .loss_down_ppm = quality->loss_down_ppm,
+                                                           .queue_us = quality->queue_us};
+    }
+    (void)tell(control, event->session, &message);
+}
+
 static void take_room_closed(struct control *control, uint32_t worker, const struct event *event)
 {
     uint32_t index = room_table_find_ref(&control->rooms, worker, event->room);
@@ -321,6 +341,7 @@ static void take_announcement(struct control *control, uint32_t worker, const st
     case EVENT_REFUSED:
     case EVENT_NOTICE:
     case EVENT_REMOVED:
+    case EVENT_QUALITY:
     case EVENT_ROOM_CLOSED:
         return; /* Not announcements. */
     }
@@ -342,6 +363,8 @@ void control_event(struct control *control, uint32_t worker, const struct event 
         take_removed(control, worker, event);
     } else if (event->type == EVENT_NOTICE) {
         take_notice(control, event);
+    } else if (event->type == EVENT_QUALITY) {
+        take_quality(control, event);
     } else if (event->type == EVENT_ROOM_CLOSED) {
         take_room_closed(control, worker, event);
     } else {

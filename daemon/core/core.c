@@ -28,6 +28,7 @@ struct places {
     size_t answers;
     size_t notices;
     size_t dirty;
+    size_t qualities;
     size_t bodies;
     size_t pack_items;
     size_t size;
@@ -94,6 +95,7 @@ static void lay_out(const struct relay_limits *limits, struct places *out)
     out->answers = add(out, 1, place_list_size(limits->slots_max));
     out->notices = add(out, 1, place_list_size(limits->slots_max));
     out->dirty = add(out, 1, place_list_size(limits->rooms_max));
+    out->qualities = add(out, 1, place_list_size(limits->rooms_max));
     out->bodies = add(out, 1, batch_bodies_size(limits->max_datagram));
     out->pack_items =
         add(out, (size_t)active_words(limits) * 64 + RING_SIZE, sizeof(struct pack_item));
@@ -168,6 +170,7 @@ struct core *core_init(void *memory, const struct relay_limits *limits, const ui
     place_list_init(&core->answers, bytes + places.answers);
     place_list_init(&core->notices, bytes + places.notices);
     place_list_init(&core->dirty, bytes + places.dirty);
+    place_list_init(&core->qualities, bytes + places.qualities);
     validate_init(&core->validate, seed);
     core->pack_items = (struct pack_item *)(void *)(bytes + places.pack_items);
     batch_init(&core->batch, bytes + places.bodies, limits->max_datagram);
@@ -290,6 +293,16 @@ void core_run_timers(struct core *core, uint64_t now_ns)
 bool core_event(struct core *core, struct event *out)
 {
     return events_take(core, out);
+}
+
+bool core_quality_event(struct core *core, struct event *out)
+{
+    return events_take_quality(core, out);
+}
+
+bool core_has_quality(const struct core *core)
+{
+    return core->qualities.count > 0;
 }
 
 uint64_t core_next_deadline(const struct core *core)

@@ -27,6 +27,7 @@
  *     core_run_timers()
  *     while ((n = core_output(...)) > 0) { send; core_output_done(); }
  *     while (core_event(...)) pass it on
+ *     while there is room to spare and core_quality_event(...) pass it on
  *     wait until core_next_deadline() */
 
 struct core;
@@ -58,6 +59,7 @@ struct relay_limits {
     uint64_t room_host_grace_ns;    /* How long a host without a control connection stays it. */
     uint64_t room_host_silence_ns;  /* The same of one that is not heard of on UDP; 0 = no bound. */
     uint64_t room_auto_tick_max_ns; /* How far flushes are lengthened under load; 0 = not. */
+    uint64_t room_quality_interval_ns; /* How often a host is told of the others; 0 = never. */
     uint32_t
         room_retained_bytes; /* Retained payload of one room; beyond it records are relayed live. */
     enum rebind_rule { REBIND_ANY, REBIND_PORT, REBIND_NEVER } rebind;
@@ -124,6 +126,13 @@ void core_output_done(struct core *core, const struct output outputs[], unsigned
 
 /* The next event; false if there is none. The event is copied out. */
 bool core_event(struct core *core, struct event *out);
+
+/* The next EVENT_QUALITY: nobody waits for it, so it is passed on only where it takes no other
+ * event's room. False if there is none. */
+bool core_quality_event(struct core *core, struct event *out);
+
+/* Whether there may be one. */
+bool core_has_quality(const struct core *core);
 
 /* Tells how long the last turn took and how long the worker waited after it: under load, flushes
  * are lengthened (auto_tick.h). With `has_rested` the worker has let datagrams lie meanwhile: what

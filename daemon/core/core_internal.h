@@ -52,6 +52,7 @@ struct core {
     struct place_list answers;      /* Slots that have answers to send. */
     struct place_list notices;      /* Slots whose clients have to be told of a limit. */
     struct place_list dirty;        /* Rooms that core_output() has to flush. */
+    struct place_list qualities;    /* Rooms whose hosts have to be told of the others. */
     struct validate validate;
     struct event_ring events;
     struct batch batch;

@@ -22,6 +22,7 @@ static struct event *add(struct core *core, enum event_type type)
     memset(event, 0, offsetof(struct event, metadata));
     event->receiver_count = 0;
     event->member_count = 0;
+    event->quality_count = 0;
     event->type = type;
     return event;
 }
@@ -201,6 +202,75 @@ static bool take_notice(struct core *core, struct event *out)
         out->retry_ms = slot->notice_retry_ms;
         slot->notice_reason = REASON_NONE;
         return true;
+    }
+    return false;
+}
+
+void events_quality(struct core *core, uint32_t index)
+{
+    struct room *room = &core->rooms[index];
+
+    if (core->limits.room_quality_interval_ns != 0 && core->now_ns >= room->quality_next_ns &&
+        room->member_count > 1) {
+        room->quality_next_ns = core->now_ns + core->limits.room_quality_interval_ns;
+        room->quality_member = 0;
+        place_list_append(&core->qualities, index);
+    }
+}
+
+static struct member_quality quality_of(const struct slot *slot)
+{
+    const struct quality *quality = &slot->quality;
+
+    return (struct member_quality){.member = slot->member_id,
+                                   .rtt_us = quality_us(quality->rtt_ns),
+                                   .jitter_us = quality_us(quality->rtt_var_ns),
+                                   .loss_up_ppm = quality_loss_up_ppm(quality),
+                                   .loss_down_ppm = quality_loss_down_ppm(quality),
+                                   .queue_us = quality->queue_us};
+}
+
+/* The others of which something is known, from where it was left on; sets where to go on. */
+static void list_qualities(const struct core *core, uint32_t index, struct event *out)
+{
+    struct room *room = &core->rooms[index];
+    unsigned member = member_set_next(&room->bound, room->quality_member);
+
+    for (; member != MEMBER_NONE && out->quality_count < CORE_QUALITIES;
+         member = member_set_next(&room->bound, member + 1)) {
+        const struct slot *slot = &core->slots[room_slot(core, index, member)];
+
+        if (member != room->host && slot->quality.rtt_ns != 0) {
+            out->qualities[out->quality_count++] = quality_of(slot);
+        }
+    }
+    room->quality_member = member == MEMBER_NONE ? 0 : (uint16_t)member;
+}
+
+bool events_take_quality(struct core *core, struct event *out)
+{
+    uint32_t index = place_list_take(&core->qualities);
+
+    for (; index != POOL_NONE; index = place_list_take(&core->qualities)) {
+        struct room *room = &core->rooms[index];
+
+        if (room->state != ROOM_OPEN || room->host == MEMBER_NONE) {
+            continue;
+        }
+        memset(out, 0, offsetof(struct event, metadata));
+        out->type = EVENT_QUALITY;
+        out->session = core->slots[room_slot(core, index, room->host)].session;
+        out->room = room_name(core, index);
+        out->receiver_count = 0;
+        out->member_count = 0;
+        out->quality_count = 0;
+        list_qualities(core, index, out);
+        if (room->quality_member != 0) {
+            place_list_prepend(&core->qualities, index);
+        }
+        if (out->quality_count > 0) {
+            return true;
+        }
     }
     return false;
 }

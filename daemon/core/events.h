@@ -44,6 +44,12 @@ void events_removed(struct core *core, struct session_ref session, struct slot_r
 /* To the directory. */
 void events_room_closed(struct core *core, struct room_ref room);
 
+/* A member's path was measured: tells the room's host of all others, if it is time. */
+void events_quality(struct core *core, uint32_t room);
+
+/* Takes the next part of what a host is to be told. */
+bool events_take_quality(struct core *core, struct event *out);
+
 /* Takes the oldest event, or makes one of a notice. */
 bool events_take(struct core *core, struct event *out);
 

@@ -25,6 +25,7 @@
 #define CORE_GROUPS         64  /* Interest groups of a room. */
 #define CORE_METADATA_MAX   512 /* Bytes of room metadata. */
 #define CORE_CODE_MAX       16  /* Characters of a join code, without an end mark. */
+#define CORE_QUALITIES      32  /* Members that one EVENT_QUALITY tells of. */
 #define CORE_EVENTS_PER_ACT 4   /* A command or one timer makes at most this many events. */
 
 /* A control session, as the directory names it. `tag` is random and never 0; 0 means none. */
@@ -105,14 +106,25 @@ enum event_type {
     EVENT_NOTICE,       /* To one session: reason, limit, retry_ms. */
     EVENT_REMOVED, /* To one session: reason. Its slot is free now. Not after a LEAVE, whose answer
                       says it. */
+    EVENT_QUALITY, /* To the host: qualities of some of the others. */
     EVENT_ROOM_CLOSED /* To the directory: `room` is gone, its code may be forgotten. No receivers.
                        */
+};
+
+/* A member's path, and how long states for it wait in the relay. */
+struct member_quality {
+    uint16_t member;
+    uint32_t rtt_us;
+    uint32_t jitter_us;
+    uint32_t loss_up_ppm;
+    uint32_t loss_down_ppm;
+    uint32_t queue_us;
 };
 
 struct event {
     enum event_type type;
     bool answer;
-    struct session_ref session; /* Answer, NOTICE and REMOVED: whom it is for. */
+    struct session_ref session; /* Answer, NOTICE, REMOVED and QUALITY: whom it is for. */
     uint32_t request;           /* Answer. */
     struct room_ref room;       /* All. */
     struct slot_ref slot;       /* MEMBERSHIP, NOTICE, REMOVED. */
@@ -134,7 +146,11 @@ struct event {
     uint16_t metadata_size;
     uint8_t metadata[CORE_METADATA_MAX];
     uint16_t receiver_count; /* Announcements: the sessions to tell, the room's members. */
-    struct session_ref receivers[CORE_MEMBERS_MAX];
+    union {
+        struct session_ref receivers[CORE_MEMBERS_MAX];
+        struct member_quality qualities[CORE_QUALITIES]; /* QUALITY. */
+    };
+    uint16_t quality_count;
     uint16_t member_count; /* MEMBERSHIP: ids of all members, oldest first. */
     uint16_t members[CORE_MEMBERS_MAX];
 };

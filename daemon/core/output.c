@@ -54,11 +54,6 @@ static void note_digest(struct core *core, uint32_t index, uint64_t digest)
     }
 }
 
-static uint32_t to_us(uint64_t time_ns)
-{
-    return time_ns / NS_PER_US < UINT32_MAX ? (uint32_t)(time_ns / NS_PER_US) : UINT32_MAX;
-}
-
 /* How long states wait here on their way to the member: its room's figures, or its own where a
  * downlink budget makes them wait for longer. */
 static void note_queue_time(struct core *core, struct slot *slot)
@@ -71,8 +66,8 @@ static void note_queue_time(struct core *core, struct slot *slot)
     if (quality->own_wait_ns > smoothed_ns) {
         smoothed_ns = quality->own_wait_ns;
     }
-    quality->queue_us = to_us(smoothed_ns);
-    quality->queue_max_us = to_us(max_ns > smoothed_ns ? max_ns : smoothed_ns);
+    quality->queue_us = quality_us(smoothed_ns);
+    quality->queue_max_us = quality_us(max_ns > smoothed_ns ? max_ns : smoothed_ns);
     quality->own_wait_ns = 0;
 }
 
@@ -83,7 +78,7 @@ static void send_pong(struct core *core, uint32_t index)
     struct body_ping pong = {
         .client_time_us = slot->ping_client_us,
         .room_time_us = room_clock_ns(core, slot->room) / NS_PER_US,
-        .delay_us = to_us(core->now_ns - slot->ping_came_ns),
+        .delay_us = quality_us(core->now_ns - slot->ping_came_ns),
         .highest = slot->replay.highest,
         .received = slot->received,
         .digest = digest_of(core, slot),

@@ -139,6 +139,11 @@ void queue_time_get(const struct queue_time *times, uint64_t now_ns, uint64_t *s
     }
 }
 
+uint32_t quality_us(uint64_t time_ns)
+{
+    return time_ns / NS_PER_US < UINT32_MAX ? (uint32_t)(time_ns / NS_PER_US) : UINT32_MAX;
+}
+
 unsigned quality_bin(uint64_t time_ns, unsigned shift)
 {
     uint64_t rest = time_ns / NS_PER_US >> shift;

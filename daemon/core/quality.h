@@ -87,6 +87,9 @@ void queue_time_add(struct queue_time *times, uint64_t waited_ns, uint64_t now_n
 void queue_time_get(const struct queue_time *times, uint64_t now_ns, uint64_t *smoothed_ns_out,
                     uint64_t *max_ns_out);
 
+/* In whole microseconds, as far as 32 bits go. */
+uint32_t quality_us(uint64_t time_ns);
+
 /* --- Histograms ------------------------------------------------------------------------------ */
 
 /* Bins of times: bin i has those below 2^(i + QUALITY_*_SHIFT) µs, the last one all longer ones. */

@@ -309,6 +309,7 @@ static enum reason act_ping(const struct arrival *arrival)
     if (arrival->is_on_path) {
         check_digest(arrival, &ping);
         measure_path(arrival, &ping);
+        events_quality(arrival->core, slot->room);
         slot->ping_client_us = ping.client_time_us;
         slot->ping_came_ns = arrival->now_ns;
         slot_answer(arrival->core, arrival->index, ANSWER_PONG);

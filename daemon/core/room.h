@@ -61,14 +61,16 @@ struct room {
     struct share share;
 
     enum room_flush flush;
-    uint64_t flush_due_ns;   /* FLUSH_TIMED and FLUSH_HELD: when. */
-    uint64_t touched_ns;     /* When the first of what waits now came; 0 = nothing has since. */
-    struct queue_time queue; /* How long that waits. */
-    uint32_t waiting;        /* Deliveries that wait, of all members. */
-    bool is_heritable;       /* What a host retains passes to the next one when it leaves. */
-    uint32_t retained_bytes; /* Payload of all retained records. */
-    uint32_t retained_count; /* Their number. */
-    uint64_t retained_sum;   /* Of their hashes. */
+    uint64_t flush_due_ns;    /* FLUSH_TIMED and FLUSH_HELD: when. */
+    uint64_t touched_ns;      /* When the first of what waits now came; 0 = nothing has since. */
+    struct queue_time queue;  /* How long that waits. */
+    uint64_t quality_next_ns; /* The host is not told of the others before. */
+    uint16_t quality_member;  /* The next member that it is told of; 0 = it was told of all. */
+    uint32_t waiting;         /* Deliveries that wait, of all members. */
+    bool is_heritable;        /* What a host retains passes to the next one when it leaves. */
+    uint32_t retained_bytes;  /* Payload of all retained records. */
+    uint32_t retained_count;  /* Their number. */
+    uint64_t retained_sum;    /* Of their hashes. */
     struct member_set pongs; /* Members whose PONG waits for the flush, so that its digest holds. */
     uint32_t rotor;          /* The cell that the next flush begins with. */
 

@@ -110,13 +110,36 @@ static void notice__to_a_session__carries_limit_and_retry(void **state)
     assert_int_equal(bench_logged(bench, CONTROL_LOG_EVENT_LIMIT_HIT, REASON_CLIENT_BYTES), 1);
 }
 
+static void quality__of_members__is_told_to_the_host(void **state)
+{
+    (void)state;
+    (void)bench_login(bench, 0);
+    (void)bench_create(bench, 0);
+    struct event *event = bench_event(bench, 0, EVENT_QUALITY);
+    event->session = session_of(0);
+    event->quality_count = 2;
+    event->qualities[0] = (struct member_quality){0x0102, 40000, 2500, 10000, 20000, 850};
+    event->qualities[1] = (struct member_quality){0x0103, 1, 2, 3, 4, 5};
+    bench_pump(bench);
+    struct control_message told = bench_expect(bench, 0, CONTROL_MEMBER_QUALITY);
+    assert_int_equal(told.qualities.count, 2);
+    assert_int_equal(told.qualities.at[0].member, 0x0102);
+    assert_int_equal(told.qualities.at[0].rtt_us, 40000);
+    assert_int_equal(told.qualities.at[0].jitter_us, 2500);
+    assert_int_equal(told.qualities.at[0].loss_up_ppm, 10000);
+    assert_int_equal(told.qualities.at[0].loss_down_ppm, 20000);
+    assert_int_equal(told.qualities.at[0].queue_us, 850);
+    assert_int_equal(told.qualities.at[1].member, 0x0103);
+    assert_int_equal(told.qualities.at[1].queue_us, 5);
+}
+
 static void events__for_what_is_gone__are_counted_and_forgotten(void **state)
 {
     (void)state;
     static const enum event_type types[] = {EVENT_MEMBERSHIP, EVENT_DONE,         EVENT_REFUSED,
                                             EVENT_JOINED,     EVENT_LEFT,         EVENT_METADATA,
                                             EVENT_LOCKED,     EVENT_HOST_CHANGED, EVENT_NOTICE,
-                                            EVENT_REMOVED,    EVENT_ROOM_CLOSED};
+                                            EVENT_REMOVED,    EVENT_ROOM_CLOSED,  EVENT_QUALITY};
     static const struct session_ref nobody[] = {{0, 12345}, {7, 1}, {UINT32_MAX, UINT32_MAX}};
     (void)bench_login(bench, 0);
     unsigned count = 0;
@@ -127,8 +150,10 @@ static void events__for_what_is_gone__are_counted_and_forgotten(void **state)
             event->session = nobody[k];
             event->request = 1;
             event->room = (struct room_ref){nobody[k].index, nobody[k].tag};
-            event->receivers[0] = nobody[k];
-            event->receiver_count = 1;
+            if (types[i] != EVENT_QUALITY) {
+                event->receivers[0] = nobody[k];
+                event->receiver_count = 1;
+            }
             count++;
         }
         bench_pump(bench);
@@ -214,6 +239,7 @@ int main(void)
         TEST(removed__from_an_earlier_slot__does_not_touch_the_present_one),
         TEST(removed__while_leave_is_under_way__both_are_told),
         TEST(notice__to_a_session__carries_limit_and_retry),
+        TEST(quality__of_members__is_told_to_the_host),
         TEST(events__for_what_is_gone__are_counted_and_forgotten),
         TEST(answers__to_a_request_that_nobody_made__are_forgotten),
         TEST(announcements__in_the_grace_time__are_not_kept),

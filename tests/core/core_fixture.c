@@ -176,7 +176,8 @@ void fixture_flush(struct fixture *fixture)
 
 void fixture_take_events(struct fixture *fixture)
 {
-    while (core_event(fixture->core, &fixture->events[fixture->event_count])) {
+    while (core_event(fixture->core, &fixture->events[fixture->event_count]) ||
+           core_quality_event(fixture->core, &fixture->events[fixture->event_count])) {
         fixture->event_count++;
         if (fixture->event_count == EVENTS_MAX) {
             fail("too many events for the net");

@@ -197,6 +197,113 @@ static void counters__of_pings__sum_what_all_paths_lose(void **state)
     fixture_close(&world.f);
 }
 
+/* Answers the PONG at once, after a round trip of so much. */
+static void measure(struct world *world, struct client *client, uint64_t rtt_ns)
+{
+    struct body_ping pong = ask(world, client);
+
+    world->f.now_ns += rtt_ns;
+    (void)ping(world, client, &pong);
+}
+
+static unsigned count_told(const struct fixture *f, uint16_t member)
+{
+    unsigned count = 0;
+
+    for (unsigned index = 0; index < f->event_count; index++) {
+        const struct event *event = &f->events[index];
+
+        for (unsigned at = 0; event->type == EVENT_QUALITY && at < event->quality_count; at++) {
+            count += event->qualities[at].member == member;
+        }
+    }
+    return count;
+}
+
+static void host__of_a_room__is_told_of_the_others_now_and_then(void **state)
+{
+    struct relay_limits limits = fixture_limits();
+    struct world world;
+    const struct event *told = NULL;
+    struct command command;
+    (void)state;
+
+    open_world(&world, 0);
+    measure(&world, &world.b, 40 * MS);
+    assert_null(fixture_event(&world.f, EVENT_QUALITY, 0)); /* It is switched off here. */
+    limits.room_quality_interval_ns = 5 * SECOND;
+    core_set_limits(world.f.core, &limits);
+    measure(&world, &world.b, 40 * MS);
+    told = fixture_event(&world.f, EVENT_QUALITY, 0);
+    assert_null(told); /* ping() empties the net between the two. */
+    world.f.now_ns += 5 * SECOND;
+    (void)ask(&world, &world.a);
+    told = fixture_event(&world.f, EVENT_QUALITY, 0);
+    assert_non_null(told);
+    assert_int_equal(told->session.index, world.a.session.index);
+    assert_int_equal(told->session.tag, world.a.session.tag);
+    assert_int_equal(told->quality_count, 1); /* Not of itself. */
+    assert_int_equal(told->qualities[0].member, world.b.member);
+    assert_int_equal(told->qualities[0].rtt_us, 40000);
+    assert_in_range(told->qualities[0].jitter_us, 1, 20000);
+    assert_int_equal(told->receiver_count, 0);
+    /* Not before it is time again. */
+    for (unsigned second = 1; second < 5; second++) {
+        world.f.now_ns += SECOND;
+        (void)ask(&world, &world.a);
+        assert_null(fixture_event(&world.f, EVENT_QUALITY, 0));
+    }
+    world.f.now_ns += SECOND;
+    (void)ask(&world, &world.a);
+    assert_int_equal(count_told(&world.f, world.b.member), 1);
+    /* The next host is told next. */
+    command = client_command(&world.a, COMMAND_LEAVE);
+    fixture_command(&world.f, &command);
+    world.f.now_ns += 5 * SECOND;
+    (void)ask(&world, &world.b);
+    assert_null(fixture_event(&world.f, EVENT_QUALITY, 0)); /* It is alone. */
+    fixture_close(&world.f);
+}
+
+#define MANY 80
+
+static void host__of_a_large_room__is_told_of_each_once_in_parts(void **state)
+{
+    struct relay_limits limits = fixture_limits();
+    struct client *clients = calloc(MANY, sizeof(*clients));
+    struct world *world = calloc(1, sizeof(*world));
+    unsigned events = 0;
+    (void)state;
+
+    assert_true(clients != NULL && world != NULL);
+    limits.members_per_room_max = 128;
+    limits.slots_max = 256;
+    fixture_open(&world->f, &limits);
+    for (unsigned index = 0; index < MANY; index++) {
+        if (index == 0) {
+            client_create(&world->f, &clients[0], 0, 0);
+        } else {
+            client_join(&world->f, &clients[index], index, &clients[0]);
+        }
+        client_bind(&world->f, &clients[index]);
+        world->f.now_ns += MS;
+        measure(world, &clients[index], 30 * MS);
+    }
+    limits.room_quality_interval_ns = 5 * SECOND;
+    core_set_limits(world->f.core, &limits);
+    (void)ask(world, &clients[3]);
+    for (unsigned index = 0; index < MANY; index++) {
+        assert_int_equal(count_told(&world->f, clients[index].member), index != 0);
+    }
+    while (fixture_event(&world->f, EVENT_QUALITY, events) != NULL) {
+        events++;
+    }
+    assert_int_equal(events, (MANY - 1 + CORE_QUALITIES - 1) / CORE_QUALITIES);
+    fixture_close(&world->f);
+    free(clients);
+    free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +313,8 @@ int main(void)
         cmocka_unit_test(queue_time__under_a_downlink_budget__is_the_members_own),
         cmocka_unit_test(clock__of_a_room__begins_with_the_room),
         cmocka_unit_test(counters__of_pings__sum_what_all_paths_lose),
+        cmocka_unit_test(host__of_a_room__is_told_of_the_others_now_and_then),
+        cmocka_unit_test(host__of_a_large_room__is_told_of_each_once_in_parts),
     };
 
     return RUN_TESTS(tests);

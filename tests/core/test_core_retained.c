@@ -48,8 +48,7 @@ static uint64_t hash(const struct client *client, uint8_t stream, const char *te
 }
 
 /* A PING that answers the last PONG; the PONG to it is in world->pong. */
-static void ping(struct world *world, struct client *client, uint64_t room_time_us,
-                 uint64_t digest)
+static void ping(struct world *world, struct client *client, uint64_t room_time_us, uint64_t digest)
 {
     const struct body_ping out = {
         .client_time_us = 1, .room_time_us = room_time_us, .digest = digest};

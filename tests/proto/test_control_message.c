@@ -15,7 +15,7 @@ static uint8_t bytes[4096];
 
 static const uint8_t up_types[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
 static const uint8_t down_types[] = {0x81, 0x82, 0x83, 0x84, 0x85, 0xC1, 0xC2, 0xC3,
-                                     0xC4, 0xC5, 0xC6, 0xC7, 0xC8, 0xC9, 0xCB};
+                                     0xC4, 0xC5, 0xC6, 0xC7, 0xC8, 0xC9, 0xCB, 0xCC};
 
 static enum control_direction direction_of(uint8_t type)
 {
@@ -129,6 +129,10 @@ static void fill_answer_or_event(struct control_message *message)
     case CONTROL_REMOVED:
     case CONTROL_ENDED:
         message->reason = REASON_SHUTDOWN;
+        break;
+    case CONTROL_MEMBER_QUALITY:
+        message->qualities =
+            (struct control_qualities){2, {{7, 40000, 2500, 1, 2, 3}, {8, 1, 2, 3, 4, 5}}};
         break;
     case CONTROL_DRAINING:
         message->deadline_ms = 5000;

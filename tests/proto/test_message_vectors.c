@@ -120,6 +120,21 @@ static void dump_error(const struct control_error *error)
     dump_number("retry_ms", error->retry_ms);
 }
 
+static void dump_qualities(const struct control_qualities *qualities)
+{
+    char text[2048] = "";
+
+    for (unsigned index = 0; index < qualities->count; index++) {
+        const struct control_quality *quality = &qualities->at[index];
+        const size_t used = strlen(text);
+
+        snprintf(text + used, sizeof(text) - used, "%s%u:%u:%u:%u:%u:%u", index > 0 ? " " : "",
+                 quality->member, quality->rtt_us, quality->jitter_us, quality->loss_up_ppm,
+                 quality->loss_down_ppm, quality->queue_us);
+    }
+    dump("qualities", text);
+}
+
 /* Requests for the host begin with its epoch. */
 static void dump_host_epoch(const struct control_message *message)
 {
@@ -191,6 +206,9 @@ static void dump_message(const struct control_message *message)
         dump_number("host", message->host_changed.host);
         dump_number("host_epoch", message->host_changed.host_epoch);
         break;
+    case CONTROL_MEMBER_QUALITY:
+        dump_qualities(&message->qualities);
+        break;
     case CONTROL_REMOVED:
     case CONTROL_ENDED:
         dump_number("reason", message->reason);
@@ -245,7 +263,7 @@ static void messages__file__every_field_agrees(void **state)
          section = vector_section_at("message", ++count)) {
         check_message(section);
     }
-    assert_int_equal(count, 30);
+    assert_int_equal(count, 31);
 }
 
 int main(void)

@@ -230,6 +230,7 @@ static void hear(struct sim_player *player, const struct gsrelay_event *event)
     case GSRELAY_EVENT_UDP_BOUND:
     case GSRELAY_EVENT_UDP_SILENT:
     case GSRELAY_EVENT_BLOB:
+    case GSRELAY_EVENT_QUALITY:
         break;
     }
 }

@@ -192,7 +192,9 @@ static bool pass_events(struct sim_relay *relay, uint32_t index)
     bool has_moved = false;
 
     while (worker->event_count < relay->queue_size &&
-           core_event(worker->core, &worker->events[worker->event_count])) {
+           (core_event(worker->core, &worker->events[worker->event_count]) ||
+            (worker->event_count < relay->queue_size / 2 &&
+             core_quality_event(worker->core, &worker->events[worker->event_count])))) {
         sim_judge_event(relay->judge, index, &worker->events[worker->event_count]);
         worker->event_count++;
         has_moved = true;

@@ -333,6 +333,10 @@ def u64(v):
     return struct.pack(">Q", v)
 
 
+def qualities(rows):
+    return u8(len(rows)) + b"".join(struct.pack(">HLLLLL", *row) for row in rows)
+
+
 # (direction, name, type, request, [(field, encoder, value), ...]) in the order of the page's tables.
 MESSAGES = [
     ("up", "START", 0x01, 1, [("features", u32, 3)]),
@@ -373,13 +377,17 @@ MESSAGES = [
     ("down", "DRAINING_UNBOUNDED", 0xC8, 0, [("deadline_ms", u32, 0xFFFFFFFF)]),
     ("down", "BYE", 0xC9, 0, [("reason", u16, 166)]),
     ("down", "BLOB_PART", 0xCB, 0, [("version", u32, 7), ("total", u32, 65536), ("offset", u32, 65531), ("bytes", bytes16, b"saved")]),
+    ("down", "MEMBER_QUALITY", 0xCC, 0, [("qualities", qualities, [
+        (0x0201, 40000, 2500, 10000, 0, 850), (0xFEFE, 4294967295, 0, 1000000, 333333, 16200)])]),
 ]
 
 
 def show(value):
     if isinstance(value, bytes):
         return value.hex()
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, (list, tuple)):
+        return (" " if isinstance(value, list) else ":").join(map(show, value))
+    return str(value)
 
 
 def messages():

@@ -326,13 +326,15 @@ enum gsrelay_event_type {
                                      stops it. UDP_BOUND follows if that ends. */
 
     /* Only with options.blob_bytes above 0. */
-    GSRELAY_EVENT_BLOB = 21 /* We are the host now, and this is what an earlier one has left with
+    GSRELAY_EVENT_BLOB = 21, /* We are the host now, and this is what an earlier one has left with
                                gsrelay_set_blob(): blob_bytes, 0 if there is nothing.
                                gsrelay_get_blob() has the bytes. reason: NONE, or BLOB_SIZE if it
                                is more than options.blob_bytes, and then we have none of it.
                                Follows HOST_CHANGED that names us, and ROOM_JOINED for a room that
                                had been empty, unless the role goes on or we leave a blob of our
                                own before all of it was here; may come again after RESUMED. */
+
+    GSRELAY_EVENT_QUALITY = 22 /* We are the host, and gsrelay_get_quality() has news of others. */
 };
 
 #define GSRELAY_NO_DEADLINE 0xFFFFFFFFu /* As time_ms of DRAINING. */
