@@ -40,6 +40,8 @@ static void set_limits(struct sim *sim, struct relay_config *config)
     config->room.tick_default_ns = PICK(sim, 0, 0, 5, 16) * SIM_MS;
     config->room.retained_bytes = PICK(sim, 131072, 262144);
     config->room.empty_ttl_ns = seconds(PICK(sim, 0, 5, 60));
+    config->room.host_grace_ns = seconds(PICK(sim, 0, 1, 3));
+    config->room.host_silence_ns = seconds(PICK(sim, 0, 2, 5));
     config->room.max_age_ns = seconds(PICK(sim, 0, 0, 60));
 }
 
@@ -214,6 +216,7 @@ static void judge_calm(struct sim *sim)
         if (player->request_count > 0) {
             sim_judge_fail(&sim->judge, "in the calm, player %u waits for an answer", i);
         }
+        sim_player_judge_host(player);
         for (uint32_t j = 0; j < sim->player_count; j++) {
             if (i != j && !sim->player[j].is_restless) {
                 sim_player_compare(player, &sim->player[j]);

@@ -24,6 +24,7 @@ void sim_judge_restart(struct sim_judge *judge)
 {
     judge->pending_count = 0;
     memset(judge->slot_tags, 0, sizeof(judge->slot_tags));
+    memset(&judge->hosts, 0, sizeof(judge->hosts));
     for (uint32_t i = 0; i < judge->address_count; i++) {
         struct sim_address *address = &judge->addresses[i];
 
@@ -162,6 +163,7 @@ void sim_judge_command(struct sim_judge *judge, uint32_t worker, const struct co
 {
     if (command->type == COMMAND_DRAIN) {
         memset(judge->slot_tags[worker], 0, sizeof(judge->slot_tags[worker]));
+        memset(&judge->hosts.workers[worker], 0, sizeof(judge->hosts.workers[worker]));
         return;
     }
     if (command->type == COMMAND_LEAVE && command->slot.index < SIM_SLOTS_MAX &&
@@ -176,7 +178,17 @@ void sim_judge_command(struct sim_judge *judge, uint32_t worker, const struct co
         return;
     }
     judge->pending[judge->pending_count++] =
-        (struct sim_pending){command->session, command->request, worker};
+        (struct sim_pending){command->session,
+                             command->request,
+                             worker,
+                             {command->type, command->slot.index, command->host_epoch}};
+}
+
+static void judge_hosts(struct sim_judge *judge, const char *broken)
+{
+    if (broken != NULL) {
+        sim_judge_fail(judge, "%s", broken);
+    }
 }
 
 static void judge_answer(struct sim_judge *judge, uint32_t worker, const struct event *event)
@@ -187,6 +199,9 @@ static void judge_answer(struct sim_judge *judge, uint32_t worker, const struct 
         if (pending->worker == worker && pending->request == event->request &&
             pending->session.index == event->session.index &&
             pending->session.tag == event->session.tag) {
+            if (event->type == EVENT_DONE) {
+                judge_hosts(judge, sim_host_done(&judge->hosts, worker, &pending->asked));
+            }
             judge->pending[i] = judge->pending[--judge->pending_count];
             return;
         }
@@ -224,4 +239,5 @@ void sim_judge_event(struct sim_judge *judge, uint32_t worker, const struct even
     if (event->type == EVENT_MEMBERSHIP || event->type == EVENT_REMOVED) {
         judge_slot(judge, worker, event);
     }
+    judge_hosts(judge, sim_host_event(&judge->hosts, worker, event));
 }

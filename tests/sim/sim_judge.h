@@ -4,6 +4,7 @@
 
 #include "daemon/core/message.h"
 #include "proto/addr.h"
+#include "sim_host.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
  *     A stranger, who seals nothing, gets no byte.
  *     A slot has one owner at a time.
  *     A command with a request is answered once.
+ *     Who is host is as in sim_host.h.
  *
  * What goes on inside of the core is recounted by core_check.h; what a player may see is judged by
  * the player (sim_player.h). The first thing that does not hold is kept with its step; the run then
@@ -42,6 +44,7 @@ struct sim_pending {
     struct session_ref session;
     uint32_t request;
     uint32_t worker;
+    struct sim_host_asked asked;
 };
 
 struct sim_judge {
@@ -54,6 +57,7 @@ struct sim_judge {
     uint32_t pending_count;
     struct sim_pending pending[SIM_PENDING_MAX];
     uint32_t slot_tags[SIM_WORKERS_MAX][SIM_SLOTS_MAX]; /* 0 = free. */
+    struct sim_hosts hosts;
     uint32_t address_count;
     struct sim_address addresses[SIM_ADDRESSES_MAX];
 };

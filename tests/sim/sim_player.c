@@ -50,8 +50,8 @@ void sim_player_close(struct sim_player *player)
 void sim_player_datagram(struct sim_player *player, const struct sim_packet *packet,
                          uint64_t now_ns)
 {
-    if (!addr_equal(&packet->to, &player->address)) {
-        return; /* It has moved. */
+    if (!addr_equal(&packet->to, &player->address) || now_ns < player->mute_ns) {
+        return; /* It has moved, or is out of reach. */
     }
     gsrelay_io_udp_input(player->client, now_ns, packet->bytes, packet->size);
 }
@@ -149,6 +149,9 @@ static void write_datagrams(struct sim_player *player, uint64_t now_ns)
     }
     to.port = peer.port;
     while ((size = gsrelay_io_udp_output(player->client, bytes, sizeof(bytes))) > 0) {
+        if (now_ns < player->mute_ns) {
+            continue;
+        }
         sim_net_send(players->net, now_ns, &player->address, &to, bytes, size);
         if (player->is_restless) {
             struct addr from = player->address;
@@ -186,6 +189,7 @@ static void look_for_room(struct sim_player *player)
             gsrelay_join_room(player->client, players->codes[sim_random_below(random, codes)]);
     } else {
         options.tick_us = sim_random_chance(random, 400) ? sim_random_below(random, 50000) : 0;
+        options.election = sim_random_below(random, 3);
         options.metadata_size = sim_random_below(random, 64);
         options.metadata = "the metadata of a room, up to sixty-four bytes of it are kept here";
         request = gsrelay_create_room(player->client, &options);
@@ -205,7 +209,7 @@ static void mingle(struct sim_player *player, uint64_t now_ns)
     struct sim_players *players = player->players;
     struct sim_random *random = players->random;
 
-    switch (sim_random_below(random, 12)) {
+    switch (sim_random_below(random, 15)) {
     case 0:
     case 1:
         player->is_leaving = true;
@@ -238,6 +242,15 @@ static void mingle(struct sim_player *player, uint64_t now_ns)
         }
         break;
     case 10:
+        asked(player, gsrelay_set_heir(player->client,
+                                       sim_random_chance(random, 800) ? somebody(player) : 0));
+        break;
+    case 11:
+    case 12:
+        /* Long enough for a host to lose the role, seldom for a member to be removed. */
+        player->mute_ns = now_ns + sim_random_between(random, 1000, 12000) * SIM_MS;
+        break;
+    case 13:
         player->listen_ns = now_ns + sim_random_below(random, 1000) * SIM_MS;
         break;
     default:

@@ -75,6 +75,7 @@ struct sim_player {
     uint64_t send_interval_ns;
     uint64_t act_ns;    /* When to do something else next. */
     uint64_t listen_ns; /* Takes no events before. */
+    uint64_t mute_ns;   /* No datagram comes through before, in either direction. */
     uint32_t requests[GSRELAY_REQUESTS_MAX];
     uint32_t request_count;
     bool is_leaving;
@@ -109,6 +110,7 @@ void sim_player_listen(struct sim_player *player, uint64_t now_ns);
 
 /* In the calm: whether two players see the same room, and hold the same state of a third one. */
 void sim_player_compare(const struct sim_player *a, const struct sim_player *b);
+void sim_player_judge_host(const struct sim_player *player);
 void sim_player_compare_states(const struct sim_player *a, const struct sim_player *b,
                                const struct sim_player *sender);
 

@@ -284,6 +284,12 @@ void sim_player_compare(const struct sim_player *a, const struct sim_player *b)
     }
 }
 
+/* In the calm everybody has a control connection: each room has a host. */
+void sim_player_judge_host(const struct sim_player *player)
+{
+    HOLDS(player->membership == 0 || player->host != 0);
+}
+
 static uint32_t newest_of(const struct sim_player *player, uint32_t membership)
 {
     const struct sim_heard *heard = find_heard(player, membership);
