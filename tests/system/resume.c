@@ -3,7 +3,7 @@
 /* resume.c - members whose TCP breaks, whose address changes, or who fall silent, in mid-game.
  *
  * Run by with_daemon.sh against a relay with control.resume_grace = 3s, udp.session_idle = 5s,
- * udp.bind_timeout = 1s.
+ * udp.bind_timeout = 1s; hosts stay hosts (hosts.c has those that do not).
  *
  * usage: gsrelay_resume CONTROL_ADDRESS:PORT */
 
