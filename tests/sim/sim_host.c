@@ -104,6 +104,7 @@ const char *sim_host_event(struct sim_hosts *hosts, uint32_t worker, const struc
     case EVENT_METADATA:
     case EVENT_LOCKED:
     case EVENT_NOTICE:
+    case EVENT_QUALITY:
     case EVENT_REMOVED:
     case EVENT_ROOM_CLOSED:
         break;
