@@ -330,6 +330,10 @@ void room_host_set(struct gsrelay_client *client, uint16_t host, uint32_t host_e
     /* Only the host is told, so what an earlier one knows grows old. */
     for (size_t i = 0; i < client->room.member_count && host != client->room.own; i++)
         client->room.members[i].quality.rtt_us = 0;
+    /* Just after a resume the host may be somebody who came meanwhile: ROOM_STATE is still to tell.
+     */
+    if (host != CONTROL_MEMBER_NONE)
+        (void)room_member_heard(client, host);
     client->room.host = host;
     client->room.host_epoch = host_epoch;
     client_event_push(client, &event, NULL, 0);

@@ -541,6 +541,24 @@ static void events__not_taken__nothing_is_lost_and_the_relay_waits(void **state)
     fake_link_close(&link);
 }
 
+static void host_changed__to_somebody_not_announced__is_announced_first(void **state)
+{
+    struct control_message changed = {.type = CONTROL_HOST_CHANGED, .host_changed = {6, 5}};
+    struct gsrelay_event event;
+
+    (void)state;
+    join();
+    (void)fake_link_drain(&link);
+    fake_relay_send(&link.relay, &changed);
+    fake_link_turn(&link);
+    assert_true(gsrelay_next_event(link.client, &event));
+    assert_int_equal(event.type, GSRELAY_EVENT_MEMBER_JOINED);
+    assert_int_equal(event.member, 6);
+    assert_true(gsrelay_next_event(link.client, &event));
+    assert_int_equal(event.type, GSRELAY_EVENT_HOST_CHANGED);
+    fake_link_close(&link);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -566,6 +584,7 @@ int main(void)
         cmocka_unit_test(message__broken__connection_is_given_up),
         cmocka_unit_test(membership__that_nobody_can_work_with__is_not_taken),
         cmocka_unit_test(events__not_taken__nothing_is_lost_and_the_relay_waits),
+        cmocka_unit_test(host_changed__to_somebody_not_announced__is_announced_first),
     };
 
     setvbuf(stdout, NULL, _IONBF, 0);

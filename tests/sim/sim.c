@@ -39,6 +39,9 @@ static void set_limits(struct sim *sim, struct relay_config *config)
     config->limits.over_limit_close_ns = seconds(PICK(sim, 0, 2, 10));
     config->room.tick_default_ns = PICK(sim, 0, 0, 5, 16) * SIM_MS;
     config->room.retained_bytes = PICK(sim, 131072, 262144);
+    config->room.blob_bytes = PICK(sim, 0, 4096, SIM_BLOB_BYTES);
+    config->room.blob_pool_bytes =
+        2 * config->room.blob_bytes * PICK(sim, 1, config->limits.max_rooms);
     config->room.empty_ttl_ns = seconds(PICK(sim, 0, 5, 60));
     config->room.host_grace_ns = seconds(PICK(sim, 0, 1, 3));
     config->room.host_silence_ns = seconds(PICK(sim, 0, 2, 5));
@@ -127,6 +130,7 @@ static void set_people(struct sim *sim)
     players->streams = sim->relay.config.limits.streams_per_member;
     players->code_count = 0;
     players->membership_count = 0;
+    players->blobs.count = 0;
     sim->player_count = sim_random_chance(&sim->random, 50)
                             ? sim_random_between(&sim->random, 9, SIM_PLAYERS_MAX)
                             : sim_random_between(&sim->random, 2, 8);
@@ -217,6 +221,9 @@ static void judge_calm(struct sim *sim)
             sim_judge_fail(&sim->judge, "in the calm, player %u waits for an answer", i);
         }
         sim_player_judge_host(player);
+        if (player->waits_for_blob) {
+            sim_judge_fail(&sim->judge, "in the calm, player %u, a host, waits for a blob", i);
+        }
         for (uint32_t j = 0; j < sim->player_count; j++) {
             if (i != j && !sim->player[j].is_restless) {
                 sim_player_compare(player, &sim->player[j]);

@@ -34,6 +34,7 @@ void sim_player_open(struct sim_player *player, struct sim_players *players, uin
     options.connect_tries = 0;
     options.reconnect_ms = 20000;
     options.rejoin = sim_random_below(players->random, 2);
+    options.blob_bytes = SIM_BLOB_BYTES;
     if (gsrelay_create(&options, &player->client) != GSRELAY_OK) {
         assert(!"no memory");
     }
@@ -169,8 +170,8 @@ static void asked(struct sim_player *player, int32_t request)
     if (request <= 0) {
         return; /* Not now, or too many are unanswered. */
     }
-    SIM_HOLDS(player->players->judge, player->request_count < GSRELAY_REQUESTS_MAX);
-    if (player->request_count < GSRELAY_REQUESTS_MAX) {
+    SIM_HOLDS(player->players->judge, player->request_count <= GSRELAY_REQUESTS_MAX);
+    if (player->request_count <= GSRELAY_REQUESTS_MAX) {
         player->requests[player->request_count++] = (uint32_t)request;
     }
 }
@@ -204,12 +205,46 @@ static uint16_t somebody(struct sim_player *player)
                : player->ids[sim_random_below(player->players->random, player->others)];
 }
 
+/* The library may be in another room already, of which the player has not heard. */
+static bool is_up_to_date(const struct sim_player *player)
+{
+    struct gsrelay_room room;
+
+    return gsrelay_get_room(player->client, &room) == GSRELAY_OK && room.member == player->member &&
+           sim_room_hash(room.code) == player->room;
+}
+
+/* What becomes of it the relay decides: it may be too large, or its sender not the host. */
+static void leave_blob(struct sim_player *player)
+{
+    static uint8_t bytes[SIM_BLOB_BYTES];
+    struct sim_players *players = player->players;
+    struct sim_random *random = players->random;
+    const uint32_t size =
+        sim_random_chance(random, 100) ? 0 : sim_random_between(random, 4, SIM_BLOB_BYTES);
+    const uint32_t number =
+        sim_blob_make(&players->blobs, player->room, player->host_epoch, size, bytes);
+    const int32_t request = number == 0 ? 0 : gsrelay_set_blob(player->client, bytes, size);
+
+    if (request > 0) {
+        player->blob_request = (uint32_t)request;
+        player->blob_number = number;
+        player->waits_for_blob = false;
+        players->blobs.blobs[number - 1].is_by_host = player->host == player->member;
+        sim_judge_tell(players->judge, "player %u: leaves blob %u of %u bytes as request %d",
+                       player->index, number, size, (int)request);
+        asked(player, request);
+    } else if (number != 0) {
+        players->blobs.count--;
+    }
+}
+
 static void mingle(struct sim_player *player, uint64_t now_ns)
 {
     struct sim_players *players = player->players;
     struct sim_random *random = players->random;
 
-    switch (sim_random_below(random, 15)) {
+    switch (sim_random_below(random, 16)) {
     case 0:
     case 1:
         player->is_leaving = true;
@@ -253,6 +288,11 @@ static void mingle(struct sim_player *player, uint64_t now_ns)
     case 13:
         player->listen_ns = now_ns + sim_random_below(random, 1000) * SIM_MS;
         break;
+    case 14:
+        if (is_up_to_date(player)) {
+            leave_blob(player);
+        }
+        break;
     default:
         if (player->link != SIM_LINK_NONE) {
             sim_link_cut(players->links, player->link, now_ns);
@@ -284,6 +324,10 @@ static void act(struct sim_player *player, uint64_t now_ns)
     } else if (now_ns < players->calm_ns && player->membership != 0 &&
                sim_random_chance(players->random, players->churn)) {
         mingle(player, now_ns);
+    } else if (now_ns < players->calm_ns && player->membership != 0 &&
+               player->host == player->member && is_up_to_date(player) &&
+               sim_random_chance(players->random, 300)) {
+        leave_blob(player);
     }
 }
 
@@ -330,15 +374,6 @@ static void send_state(struct sim_player *player, enum sim_stream stream)
         GSRELAY_OK) {
         player->numbers[stream]++;
     }
-}
-
-/* The library may be in another room already, of which the player has not heard. */
-static bool is_up_to_date(const struct sim_player *player)
-{
-    struct gsrelay_room room;
-
-    return gsrelay_get_room(player->client, &room) == GSRELAY_OK && room.member == player->member &&
-           sim_room_hash(room.code) == player->room;
 }
 
 static void play(struct sim_player *player, uint64_t now_ns)

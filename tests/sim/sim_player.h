@@ -2,6 +2,7 @@
 #ifndef GSRELAY_TESTS_SIM_SIM_PLAYER_H
 #define GSRELAY_TESTS_SIM_SIM_PLAYER_H
 
+#include "sim_blob.h"
 #include "sim_message.h"
 #include "sim_relay.h"
 
@@ -14,7 +15,8 @@
  *     A state comes from a member of the own room, unaltered, on the stream and to the receiver
  *     that it was sent for, once, and on streams above 0 never after a newer one.
  *     A member joins before it is heard and before it leaves, and no state comes after that.
- *     Each request is answered once. The host's epoch rises. */
+ *     Each request is answered once. The host's epoch rises.
+ *     Whoever becomes host gets what an earlier host has left (sim_blob.h). */
 
 #define SIM_PLAYERS_MAX     64
 #define SIM_STREAMS         5
@@ -51,6 +53,7 @@ struct sim_players {
     uint32_t streams;  /* Streams above 0 that may be used. */
     uint32_t code_count;
     char codes[SIM_CODES_MAX][GSRELAY_CODE_SIZE]; /* Rooms that were made last. */
+    struct sim_blobs blobs;
     uint32_t membership_count;
     struct sim_membership memberships[SIM_MEMBERSHIPS_MAX];
 };
@@ -76,8 +79,11 @@ struct sim_player {
     uint64_t act_ns;    /* When to do something else next. */
     uint64_t listen_ns; /* Takes no events before. */
     uint64_t mute_ns;   /* No datagram comes through before, in either direction. */
-    uint32_t requests[GSRELAY_REQUESTS_MAX];
+    uint32_t requests[GSRELAY_REQUESTS_MAX + 1]; /* A blob is on its way beside them. */
     uint32_t request_count;
+    uint32_t blob_request; /* Of the last blob that it left, */
+    uint32_t blob_number;  /* and which that is. */
+    bool waits_for_blob;   /* It became host and has not heard what was left for it. */
     bool is_leaving;
     uint32_t membership; /* 0 = in no room. */
     uint32_t room;

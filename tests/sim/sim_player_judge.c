@@ -20,12 +20,19 @@ static void leave_room(struct sim_player *player)
     player->membership = 0;
     player->others = 0;
     player->is_leaving = false;
+    player->waits_for_blob = false;
 }
 
 static void answered(struct sim_player *player, const struct gsrelay_event *event)
 {
     if (event->request == 0) {
         return; /* The library's own joining again. */
+    }
+    if (event->request == player->blob_request && event->type == GSRELAY_EVENT_REQUEST_DONE) {
+        struct sim_blob *left = &player->players->blobs.blobs[player->blob_number - 1];
+
+        HOLDS(left->is_by_host);
+        left->is_done = true;
     }
     for (uint32_t i = 0; i < player->request_count; i++) {
         if (player->requests[i] == event->request) {
@@ -103,6 +110,7 @@ static void host_changed(struct sim_player *player, const struct gsrelay_event *
     HOLDS(event->host == 0 || event->host == player->member || knows(player, event->host));
     player->host = event->host;
     player->host_epoch = event->host_epoch;
+    player->waits_for_blob = event->host == player->member;
 }
 
 static struct sim_heard *find_heard(const struct sim_player *player, uint32_t membership)
@@ -183,6 +191,34 @@ static void state(struct sim_player *player, const struct gsrelay_event *event)
     check_order(player, event, &message);
 }
 
+/* What comes after the program has looked away may have been replaced by the next already. */
+static bool is_last_heard(const struct sim_player *player)
+{
+    struct gsrelay_room room;
+
+    return gsrelay_get_room(player->client, &room) == GSRELAY_OK &&
+           room.host_epoch == player->host_epoch && room.member == player->member;
+}
+
+static void blob(struct sim_player *player, const struct gsrelay_event *event)
+{
+    static uint8_t bytes[SIM_BLOB_BYTES];
+    const size_t size = gsrelay_get_blob(player->client, bytes, sizeof(bytes));
+    const char *wrong;
+
+    player->waits_for_blob = false;
+    HOLDS(player->membership != 0 && player->host == player->member);
+    HOLDS(event->reason == GSRELAY_REASON_NONE && event->blob_bytes <= SIM_BLOB_BYTES);
+    if (!is_last_heard(player) || size != event->blob_bytes) {
+        return;
+    }
+    wrong = sim_blob_judge(&player->players->blobs, player->room, player->host_epoch, bytes, size);
+    if (wrong != NULL) {
+        sim_judge_fail(player->players->judge, "player %u, host in epoch %u, gets as blob %s",
+                       player->index, player->host_epoch, wrong);
+    }
+}
+
 static void hear(struct sim_player *player, const struct gsrelay_event *event)
 {
     switch ((enum gsrelay_event_type)event->type) {
@@ -218,6 +254,9 @@ static void hear(struct sim_player *player, const struct gsrelay_event *event)
     case GSRELAY_EVENT_STATE:
         state(player, event);
         break;
+    case GSRELAY_EVENT_BLOB:
+        blob(player, event);
+        break;
     case GSRELAY_EVENT_NONE:
     case GSRELAY_EVENT_CONNECTED:
     case GSRELAY_EVENT_ATTEMPT_FAILED:
@@ -229,7 +268,6 @@ static void hear(struct sim_player *player, const struct gsrelay_event *event)
     case GSRELAY_EVENT_NOTICE:
     case GSRELAY_EVENT_UDP_BOUND:
     case GSRELAY_EVENT_UDP_SILENT:
-    case GSRELAY_EVENT_BLOB:
     case GSRELAY_EVENT_QUALITY:
         break;
     }
