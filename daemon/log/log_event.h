@@ -22,7 +22,7 @@
     X(WAITING, waiting, WARN, OURS,                                                                \
       "a socket cannot be opened yet and is tried again; error, tried_for_ms")                     \
     X(DRAINING, draining, INFO, OURS,                                                              \
-      "a drain was asked for: nobody new, and a stop when the last room is gone; rooms, wait")  \
+      "a drain was asked for: nobody new, and a stop when the last room is gone; rooms, wait")     \
     X(STOPPING, stopping, INFO, OURS, "every session ends and clients are told")                   \
     X(STOPPED, stopped, INFO, OURS, "the last line of an orderly stop")                            \
     X(FAILED, failed, ERROR, OURS, "the daemon cannot start or go on; error, exit_code")           \
