@@ -172,6 +172,22 @@ deb_check_trouble() {
     deb_do 'rm -r /run/systemd/system/gsrelayd.service.d; systemctl daemon-reload; systemctl restart gsrelayd'
 }
 
+# A second relay beside the first, by the template.
+deb_check_second() {
+    deb_do 'gsrelayd --dump-defaults |
+        sed -e "s/^;port = 7777/port = 7801/" -e "s/^;drain_timeout = .*/drain_timeout = 1s/" >/etc/gsrelay/eu.ini'
+    check "a second relay starts by the template" deb_run systemctl enable --now gsrelayd@eu
+    check "both serve" deb_sh 'gsrelay ping --count 1; gsrelay --server 127.0.0.1:7801 ping --count 1'
+    check "it has folders of its own" deb_sh '
+        test "$(stat -c "%U:%G %a" /var/lib/gsrelay/eu /var/log/gsrelay/eu | tr "\n" ,)" = "gsrelay:gsrelay 750,gsrelay:gsrelay 750,"'
+    check "the exposure of the template is at most 1.5" \
+        deb_run systemd-analyze security --no-pager --threshold=15 gsrelayd@eu.service
+    check "the verbs reach it by its name" deb_run gsrelayd service drain --name gsrelayd@eu
+    check "drained, it alone ends" deb_wait '
+        test "$(systemctl show --property ActiveState --value gsrelayd@eu)" = inactive; systemctl is-active gsrelayd'
+    check "and starts again" deb_run systemctl start gsrelayd@eu
+}
+
 # What OPERATIONS.md tells the administrator to do.
 deb_check_operations() {
     deb_do 'gsrelayd --genkey | install --mode=600 --owner=gsrelay /dev/stdin /etc/gsrelay/secrets
@@ -201,7 +217,7 @@ deb_check_removed() {
     check "relay.ini, the state and the logs remain" \
         deb_sh 'test -e /etc/gsrelay/relay.ini; test -e /var/log/gsrelay/gsrelayd.log; test -d /var/lib/gsrelay'
     check "what the administrator put there is left to the administrator" \
-        deb_sh 'rm /etc/gsrelay/secrets'
+        deb_sh 'rm /etc/gsrelay/secrets /etc/gsrelay/eu.ini'
     check "it is purged" deb_apt purge gsrelayd gsrelay
     check "and what it depended on" deb_apt autoremove --purge
     deb_traces >"$deb_work/traces.after"
@@ -241,6 +257,7 @@ package_linux_check() {
     deb_check_upgrade
     deb_check_play
     deb_check_trouble
+    deb_check_second
     deb_check_operations
     deb_check_removed
     machine_remove
