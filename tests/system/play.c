@@ -169,6 +169,7 @@ static void take_event(unsigned room_index, unsigned index, const struct gsrelay
         break;
     case GSRELAY_EVENT_CONNECTED:
     case GSRELAY_EVENT_HOST_CHANGED:
+    case GSRELAY_EVENT_QUALITY:
         break;
     default:
         fault("room %u, client %u: event %" PRIu32 ", %s %s", room_index, index, event->type,
