@@ -275,9 +275,11 @@ static void step_phase(struct load *load, uint64_t now_ns)
         }
         break;
     case LOAD_RUN:
-        load->is_gone =
-            load->is_gone || now_ns > load->connected_ns + GONE_NS || load->ready_count == 0;
-        if (now_ns >= load->end_ns || load->is_interrupted || load->is_gone)
+        if (now_ns > load->connected_ns + GONE_NS ||
+            (load->ready_count == 0 && load->lost[REASON_SHUTDOWN] > 0))
+            load->is_gone = true;
+        if (now_ns >= load->end_ns || load->ready_count == 0 || load->is_interrupted ||
+            load->is_gone)
             end_run(load, now_ns);
         break;
     case LOAD_SETTLE:

@@ -46,6 +46,7 @@ static int make_client(struct load *load, struct load_tickets *tickets, uint32_t
     os_random_fill(options.seed, sizeof(options.seed));
     options.members_max = load->plan->members;
     options.state_bytes = STATE_BYTES;
+    options.down_bytes_s = load->options->down_rate_s;
     options.connect_tries = 0;
     options.reconnect_ms = RECONNECT_MS;
     options.backoff_min_ms = BACKOFF_MIN_MS;

@@ -122,10 +122,9 @@ void load_report_second(struct load *load, uint64_t now_ns, uint64_t second_ns, 
         return;
     }
     if (relay_cpu_ns > 0)
-        snprintf(relay, sizeof(relay), "  relay %.0f %%", 100 * share(relay_cpu_ns, second_ns));
-    show(load,
-         "%5.1f s  %u members  sent %.0f/s  delivered %.0f/s  p50 %.2f ms  p99 %.2f ms  "
-         "generator %.0f %%%s",
+        snprintf(relay, sizeof(relay), ", relay %.0f %%", 100 * share(relay_cpu_ns, second_ns));
+    /* Eighty columns: what is longer would not be written over. */
+    show(load, "%5.1f s %u in, sent %.0f/s, got %.0f/s, p50 %.1f p99 %.1f ms, own %.0f %%%s",
          now_ns > load->run_ns ? ms(now_ns - load->run_ns) / 1000 : 0, load->ready_count,
          (double)second->sent / seconds, (double)second->delivered / seconds,
          ms(histogram_quantile(&second->latency, 0.5)),

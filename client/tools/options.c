@@ -153,6 +153,7 @@ static const char help[] =
     "      --ramp TIME           over how long the members join (1s)\n"
     "      --tick MS             the rooms' tick, 0 for none (the relay's)\n"
     "      --stream N            0 to 255 (1)\n"
+    "      --down-rate BYTES     the most that each member takes a second\n"
     "      --closed              each member sends its next state when the last one has\n"
     "                            come to the next member, in place of --rate\n"
     "      --pid N               the relay's process, if it runs here and is not found\n"
