@@ -164,6 +164,18 @@ void room_member_left(struct gsrelay_client *client, uint16_t id, uint32_t reaso
     client_event_push(client, &event, NULL, 0);
 }
 
+/* Somebody of whom the relay has not told us yet. */
+static struct member *meet(struct gsrelay_client *client, uint16_t id)
+{
+    struct member *member = add_member(&client->room, id);
+
+    if (member != NULL) {
+        member->is_unofficial = true;
+        tell_joined(client, id, 0);
+    }
+    return member;
+}
+
 /* States and announcements travel by different roads: a member may be heard before it is announced,
  * and after it has left. */
 struct member *room_member_heard(struct gsrelay_client *client, uint16_t id)
@@ -175,12 +187,7 @@ struct member *room_member_heard(struct gsrelay_client *client, uint16_t id)
         return member;
     if (has_left(room, id) || !client_events_have_room_for_one(client))
         return NULL;
-    member = add_member(room, id);
-    if (member == NULL)
-        return NULL;
-    member->is_unofficial = true;
-    tell_joined(client, id, 0);
-    return member;
+    return meet(client, id);
 }
 
 void room_make_official(struct gsrelay_client *client)
@@ -330,10 +337,9 @@ void room_host_set(struct gsrelay_client *client, uint16_t host, uint32_t host_e
     /* Only the host is told, so what an earlier one knows grows old. */
     for (size_t i = 0; i < client->room.member_count && host != client->room.own; i++)
         client->room.members[i].quality.rtt_us = 0;
-    /* Just after a resume the host may be somebody who came meanwhile: ROOM_STATE is still to tell.
-     */
-    if (host != CONTROL_MEMBER_NONE)
-        (void)room_member_heard(client, host);
+    /* Between a resume and the answer to ROOM_STATE the host may be one who joined meanwhile. */
+    if (is_member_id(host) && find_member(&client->room, host) == NULL)
+        (void)meet(client, host);
     client->room.host = host;
     client->room.host_epoch = host_epoch;
     client_event_push(client, &event, NULL, 0);

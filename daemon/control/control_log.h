@@ -31,7 +31,7 @@
     X(ROOM_CLOSED, HAS_ROOM)                                                                       \
     X(MEMBER_JOINED, HAS_ROOM | HAS_MEMBER)                                                        \
     X(MEMBER_LEFT, HAS_REASON | HAS_ROOM | HAS_MEMBER)                                             \
-    X(HOST_CHANGED, HAS_MEMBER)                                                                    \
+    X(HOST_CHANGED, HAS_ROOM | HAS_MEMBER)                                                         \
     X(REQUEST_REFUSED, HAS_REASON | HAS_LIMIT | HAS_REQUEST)                                       \
     X(LIMIT_HIT, HAS_REASON | HAS_LIMIT)
 

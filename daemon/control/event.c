@@ -292,6 +292,20 @@ static void take_quality(struct control *control, const struct event *event)
     (void)tell(control, event->session, &message);
 }
 
+static void log_host_changed(struct control *control, uint32_t worker, const struct event *event)
+{
+    const uint32_t room = room_table_find_ref(&control->rooms, worker, event->room);
+    struct control_log_record *record =
+        control_log_add(control, CONTROL_LOG_EVENT_HOST_CHANGED, NULL, SESSION_NONE);
+
+    record->worker = worker;
+    record->member = event->host;
+    if (room != ROOM_NONE) {
+        record->code_size = control->rooms.entries[room].code_size;
+        memcpy(record->code, control->rooms.entries[room].code, record->code_size);
+    }
+}
+
 static void take_room_closed(struct control *control, uint32_t worker, const struct event *event)
 {
     uint32_t index = room_table_find_ref(&control->rooms, worker, event->room);
@@ -325,8 +339,7 @@ static void take_announcement(struct control *control, uint32_t worker, const st
     case EVENT_HOST_CHANGED:
         message.type = CONTROL_HOST_CHANGED;
         message.host_changed = (struct control_host_changed){event->host, event->host_epoch};
-        control_log_add(control, CONTROL_LOG_EVENT_HOST_CHANGED, NULL, SESSION_NONE)->member =
-            event->host;
+        log_host_changed(control, worker, event);
         break;
     case EVENT_METADATA:
         message.type = CONTROL_METADATA;

@@ -58,6 +58,9 @@ static void verbs__of_the_host__carry_their_fields(void **state)
     assert_true(fake_relay_request(&link.relay, CONTROL_LOCK)->is_locked);
     expect_done(gsrelay_hand_over(link.client, 9));
     assert_int_equal(fake_relay_request(&link.relay, CONTROL_HAND_OVER)->member, 9);
+    expect_done(gsrelay_set_heir(link.client, 11));
+    assert_int_equal(fake_relay_request(&link.relay, CONTROL_SET_HEIR)->member, 11);
+    assert_int_equal(fake_relay_request(&link.relay, CONTROL_SET_HEIR)->host_epoch, 1);
     expect_done(gsrelay_subscribe(link.client, UINT64_C(1) << 63 | 5));
     assert_true(fake_relay_request(&link.relay, CONTROL_SUBSCRIBE)->groups ==
                 (UINT64_C(1) << 63 | 5));
@@ -123,11 +126,17 @@ static void create__with_options__carries_them(void **state)
     assert_int_equal(message->create.members_max, 5);
     assert_int_equal(message->create.tick_us, 16000);
     assert_int_equal(message->create.flags, CREATE_LOCKED);
+    assert_int_equal(message->create.election, ELECTION_OLDEST);
     assert_memory_equal(message->create.metadata.at, "abc", 3);
+    options.election = GSRELAY_ELECT_HEIR;
     options.tick_us = GSRELAY_TICK_NONE;
     assert_true(gsrelay_create_room(link.client, &options) > 0);
     fake_link_turn(&link);
     assert_int_equal(fake_relay_request(&link.relay, CONTROL_CREATE)->create.tick_us, 0);
+    assert_int_equal(fake_relay_request(&link.relay, CONTROL_CREATE)->create.election,
+                     ELECTION_HEIR);
+    options.election = GSRELAY_ELECT_HEIR + 1;
+    assert_int_equal(gsrelay_create_room(link.client, &options), GSRELAY_INVALID);
     assert_true(gsrelay_create_room(link.client, NULL) > 0);
     fake_link_turn(&link);
     assert_int_equal(fake_relay_request(&link.relay, CONTROL_CREATE)->create.tick_us,

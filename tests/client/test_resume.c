@@ -111,6 +111,28 @@ static void resume__events_were_missed__differences_are_told(void **state)
     fake_link_close(&link);
 }
 
+/* Who joined in the meantime may become host before ROOM_STATE is answered. */
+static void resume__host_that_is_not_known_yet__joins_first(void **state)
+{
+    const struct control_message changed = {.type = CONTROL_HOST_CHANGED, .host_changed = {7, 2}};
+    struct gsrelay_event event;
+    uint16_t members[4];
+
+    (void)state;
+    fake_link_open(&link, NULL);
+    fake_link_join(&link);
+    fake_relay_send(&link.relay, &changed);
+    fake_link_turn(&link);
+    assert_true(gsrelay_next_event(link.client, &event));
+    assert_int_equal(event.type, GSRELAY_EVENT_MEMBER_JOINED);
+    assert_int_equal(event.member, 7);
+    assert_true(gsrelay_next_event(link.client, &event));
+    assert_int_equal(event.type, GSRELAY_EVENT_HOST_CHANGED);
+    assert_int_equal(event.host, 7);
+    assert_int_equal(gsrelay_get_members(link.client, members, 4), 3);
+    fake_link_close(&link);
+}
+
 static void resume__removed_meanwhile__room_is_left(void **state)
 {
     struct gsrelay_event event;
@@ -325,6 +347,7 @@ int main(void)
         cmocka_unit_test(connection__lost__is_resumed_in_the_same_room),
         cmocka_unit_test(connection__lost_twice__the_newest_key_is_used),
         cmocka_unit_test(resume__events_were_missed__differences_are_told),
+        cmocka_unit_test(resume__host_that_is_not_known_yet__joins_first),
         cmocka_unit_test(resume__removed_meanwhile__room_is_left),
         cmocka_unit_test(resume__relay_is_busy__the_room_is_asked_for_again),
         cmocka_unit_test(resume__relay_forgot__a_new_session_begins),

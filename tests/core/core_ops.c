@@ -6,14 +6,14 @@
 
 #include <string.h>
 
-static unsigned take(struct ops *ops)
+unsigned ops_take(struct ops *ops)
 {
     return ops->bytes == ops->end ? 0 : *ops->bytes++;
 }
 
-static unsigned take_below(struct ops *ops, unsigned bound)
+unsigned ops_take_below(struct ops *ops, unsigned bound)
 {
-    return take(ops) % bound;
+    return ops_take(ops) % bound;
 }
 
 static struct relay_limits make_limits(void)
@@ -84,130 +84,13 @@ void ops_close(struct ops *ops)
     fixture_close(&ops->fixture);
 }
 
-/* Commands. */
-
-static const struct event *command(struct ops *ops, struct ops_client *client,
-                                   struct command *command)
-{
-    struct fixture *fixture = &ops->fixture;
-    const struct event *answer = NULL;
-
-    fixture_take_events(fixture);
-    ops_look(ops);
-    command->request = ++ops->request;
-    command->session = client->client.session;
-    fixture_command(fixture, command);
-    for (unsigned index = 0; index < fixture->event_count; index++) {
-        if (fixture->events[index].answer) {
-            OPS_REQUIRE(ops, answer == NULL && index == 0);
-            answer = &fixture->events[index];
-            OPS_REQUIRE(ops, answer->request == ops->request);
-        }
-    }
-    OPS_REQUIRE(ops, answer != NULL);
-    return answer;
-}
-
-static void become_member(const struct ops *ops, struct ops_client *client,
-                          const struct event *answer)
-{
-    client->is_member = true;
-    client->has_cookie = false;
-    client->last_size = 0;
-    client->last_number = 0;
-    client->groups = 0;
-    client->pong = (struct body_ping){0};
-    client->is_heritable = answer->heritable;
-    client->down_bytes_s = answer->down_bytes_s;
-    client->down_begin_ns = ops->fixture.now_ns;
-    client->down_bytes = 0;
-    client->client.room = answer->room;
-    client->client.slot = answer->slot;
-    client->client.member = answer->member;
-    client->client.host_epoch = answer->host_epoch;
-    client->client.sequence = 0;
-    memset(client->last_orders, 0, sizeof(client->last_orders));
-    memset(client->senders, 0, sizeof(client->senders));
-}
-
-static void enter(struct ops *ops, struct ops_client *client, enum command_type type)
-{
-    struct command entry = client_command(&client->client, type);
-    const struct event *answer = NULL;
-
-    if (client->is_member) {
-        return;
-    }
-    entry.room = ops->clients[take_below(ops, OPS_CLIENTS)].client.room;
-    entry.members_max = (uint16_t)(4 + take_below(ops, 9));
-    entry.heritable = take_below(ops, 2) == 0;
-    entry.tick_us = take_below(ops, 2) * (1 + take_below(ops, 50)) * 1000;
-    entry.down_bytes_s = take_below(ops, 3) == 0 ? 1 + take(ops) * 8 : 0;
-    entry.secret.tag = (uint32_t)(fixture_random(&ops->fixture) | 1);
-    for (unsigned index = 0; index < DATAGRAM_KEY_SIZE; index++) {
-        entry.secret.key_up[index] = (uint8_t)fixture_random(&ops->fixture);
-        entry.secret.key_down[index] = (uint8_t)fixture_random(&ops->fixture);
-    }
-    answer = command(ops, client, &entry);
-    if (answer->type == EVENT_MEMBERSHIP) {
-        client->client.secret = entry.secret;
-        become_member(ops, client, answer);
-    }
-    ops_look(ops);
-}
-
-static void do_member_command(struct ops *ops, struct ops_client *client, enum command_type type)
-{
-    struct command entry = client_command(&client->client, type);
-    const struct event *answer = NULL;
-
-    entry.member = ops->clients[take_below(ops, OPS_CLIENTS)].client.member;
-    entry.locked = take_below(ops, 8) == 0;
-    entry.metadata_size = (uint16_t)(take(ops) * 2);
-    entry.reason = take_below(ops, 2) == 0 ? REASON_LEFT : REASON_CONTROL_LOST;
-    entry.host_epoch -= take_below(ops, 8) == 0;
-    answer = command(ops, client, &entry);
-    OPS_REQUIRE(ops, answer->type != EVENT_DONE || type == COMMAND_LEAVE ||
-                         entry.host_epoch == client->client.host_epoch);
-    OPS_REQUIRE(ops, client->is_member || answer->reason == REASON_NOT_IN_ROOM);
-    if (type == COMMAND_LEAVE && client->is_member) {
-        OPS_REQUIRE(ops, answer->type == EVENT_DONE);
-        client->is_member = false;
-    }
-    ops_look(ops);
-}
-
-static void subscribe(struct ops *ops, struct ops_client *client)
-{
-    struct command entry = client_command(&client->client, COMMAND_SUBSCRIBE);
-
-    entry.groups = (take(ops) & 1) | (uint64_t)(take(ops) & 1) << 31 | (uint64_t)take(ops) << 56;
-    if (command(ops, client, &entry)->type == EVENT_DONE) {
-        client->groups = entry.groups;
-    }
-    ops_look(ops);
-}
-
-static void drain(struct ops *ops)
-{
-    struct command entry = {.type = COMMAND_DRAIN, .reason = REASON_SHUTDOWN};
-
-    fixture_take_events(&ops->fixture);
-    ops_look(ops);
-    fixture_command(&ops->fixture, &entry);
-    OPS_REQUIRE(ops, ops->fixture.event_count == 0);
-    for (unsigned number = 0; number < OPS_CLIENTS; number++) {
-        ops->clients[number].is_member = false;
-    }
-}
-
 /* Datagrams. */
 
 static void send(struct ops *ops, struct ops_client *client, unsigned address,
                  enum datagram_type type, const uint8_t *body, size_t body_size)
 {
     const struct path from = fixture_path(address);
-    const uint64_t back = take_below(ops, 8) == 0 ? take(ops) * 8 : 0;
+    const uint64_t back = ops_take_below(ops, 8) == 0 ? ops_take(ops) * 8 : 0;
     uint64_t sequence = ++client->client.sequence;
 
     sequence = back < sequence ? sequence - back : 1;
@@ -221,21 +104,21 @@ static unsigned take_address(struct ops *ops, const struct ops_client *client)
 {
     const unsigned home = (unsigned)(client - ops->clients);
 
-    return take_below(ops, 6) == 0 ? take_below(ops, OPS_ADDRESSES) : home;
+    return ops_take_below(ops, 6) == 0 ? ops_take_below(ops, OPS_ADDRESSES) : home;
 }
 
 static uint16_t take_destination(struct ops *ops, const struct ops_client *client)
 {
-    switch (take_below(ops, 8)) {
+    switch (ops_take_below(ops, 8)) {
     case 0:
         return MEMBER_HOST;
     case 1:
-        return (uint16_t)(MEMBER_GROUP_FIRST + take_below(ops, 3) * 31);
+        return (uint16_t)(MEMBER_GROUP_FIRST + ops_take_below(ops, 3) * 31);
     case 2:
         return client->client.member;
     case 3:
     case 4:
-        return ops->clients[take_below(ops, OPS_CLIENTS)].client.member;
+        return ops->clients[ops_take_below(ops, OPS_CLIENTS)].client.member;
     default:
         return MEMBER_ALL;
     }
@@ -267,7 +150,7 @@ static void make_payload(uint32_t number, uint8_t *out, unsigned size)
 
 static void send_data(struct ops *ops, struct ops_client *client)
 {
-    const unsigned count = 1 + take_below(ops, 6);
+    const unsigned count = 1 + ops_take_below(ops, 6);
     const unsigned address = take_address(ops, client);
     uint8_t body[DATAGRAM_LIMIT_MAX];
     uint8_t payload[256];
@@ -282,11 +165,11 @@ static void send_data(struct ops *ops, struct ops_client *client)
         if (record.member == MEMBER_PADDING) {
             record.member = MEMBER_ALL;
         }
-        record.stream = (uint8_t)take_below(ops, OPS_STREAMS);
+        record.stream = (uint8_t)ops_take_below(ops, OPS_STREAMS);
         record.is_retained =
-            record.stream != 0 && record.member == MEMBER_ALL && take_below(ops, 3) == 0;
-        record.size =
-            (uint16_t)(PAYLOAD_SIZE_MIN + take_below(ops, take_below(ops, 5) == 0 ? 250 : 40));
+            record.stream != 0 && record.member == MEMBER_ALL && ops_take_below(ops, 3) == 0;
+        record.size = (uint16_t)(PAYLOAD_SIZE_MIN +
+                                 ops_take_below(ops, ops_take_below(ops, 5) == 0 ? 250 : 40));
         make_payload(ops->number + 1, payload, record.size);
         if (!record_write(&writer, &record)) {
             break;
@@ -321,8 +204,8 @@ static void send_confirm(struct ops *ops, struct ops_client *client)
     if (!client->has_cookie) {
         return;
     }
-    if (take_below(ops, 8) == 0) {
-        address = take_below(ops, OPS_ADDRESSES);
+    if (ops_take_below(ops, 8) == 0) {
+        address = ops_take_below(ops, OPS_ADDRESSES);
     }
     if (address == client->cookie_address) {
         ops->has_echoed[address] = true;
@@ -337,14 +220,14 @@ static void send_ping(struct ops *ops, struct ops_client *client)
     uint8_t body[BODY_PING_SIZE];
     struct body_ping ping = client->pong;
 
-    if (take_below(ops, 2) == 0) {
-        ping = (struct body_ping){.client_time_us = take(ops),
-                                  .room_time_us = take(ops) * UINT64_C(0x10000000),
-                                  .delay_us = take(ops),
-                                  .highest = take(ops),
-                                  .received = take(ops)};
+    if (ops_take_below(ops, 2) == 0) {
+        ping = (struct body_ping){.client_time_us = ops_take(ops),
+                                  .room_time_us = ops_take(ops) * UINT64_C(0x10000000),
+                                  .delay_us = ops_take(ops),
+                                  .highest = ops_take(ops),
+                                  .received = ops_take(ops)};
     }
-    ping.digest ^= take(ops) & 1;
+    ping.digest ^= ops_take(ops) & 1;
     body_ping_write(body, &ping);
     send(ops, client, take_address(ops, client), DATAGRAM_PING, body, sizeof(body));
 }
@@ -352,17 +235,17 @@ static void send_ping(struct ops *ops, struct ops_client *client)
 /* The last datagram again, changed or not: nothing may come of it. */
 static void send_forged(struct ops *ops, struct ops_client *client)
 {
-    const struct path from = fixture_path(take_below(ops, OPS_ADDRESSES));
+    const struct path from = fixture_path(ops_take_below(ops, OPS_ADDRESSES));
     uint8_t bytes[2048];
     size_t size = client->last_size;
-    const unsigned changes = take_below(ops, 3);
+    const unsigned changes = ops_take_below(ops, 3);
 
     memcpy(bytes, client->last, size);
     for (unsigned change = 0; change < changes && size > 0; change++) {
-        bytes[take(ops) * 5 % size] ^= (uint8_t)(1U << take_below(ops, 8));
+        bytes[ops_take(ops) * 5 % size] ^= (uint8_t)(1U << ops_take_below(ops, 8));
     }
-    if (take_below(ops, 4) == 0) {
-        size = size * take(ops) / 256;
+    if (ops_take_below(ops, 4) == 0) {
+        size = size * ops_take(ops) / 256;
     }
     client_send_raw(&ops->fixture, &from, bytes, size);
 }
@@ -372,14 +255,14 @@ static void send_sealed(struct ops *ops, struct ops_client *client)
 {
     static const enum datagram_type types[] = {DATAGRAM_DATA, DATAGRAM_BIND, DATAGRAM_CONFIRM,
                                                DATAGRAM_PING, DATAGRAM_BOUND};
-    const enum datagram_type type = types[take_below(ops, 5)];
+    const enum datagram_type type = types[ops_take_below(ops, 5)];
     const unsigned address = take_address(ops, client);
     uint8_t body[64];
-    const size_t size = 8 + take_below(ops, 56);
+    const size_t size = 8 + ops_take_below(ops, 56);
 
     memset(body, 0xEE, sizeof(body)); /* Member 0xEEEE: nobody. */
     for (size_t index = 0; index < size && type != DATAGRAM_DATA; index++) {
-        body[index] = (uint8_t)take(ops);
+        body[index] = (uint8_t)ops_take(ops);
     }
     send(ops, client, address, type, body, size);
 }
@@ -392,7 +275,7 @@ static void pass_time(struct ops *ops)
                                         50 * MS, SECOND, 4 * SECOND, 40 * SECOND};
 
     ops->fixture.now_ns +=
-        steps_ns[take_below(ops, 4) + take_below(ops, 5)] * (1 + take_below(ops, 3));
+        steps_ns[ops_take_below(ops, 4) + ops_take_below(ops, 5)] * (1 + ops_take_below(ops, 3));
 }
 
 static void flush(struct ops *ops)
@@ -400,8 +283,8 @@ static void flush(struct ops *ops)
     static const enum output_result results[] = {OUTPUT_SENT, OUTPUT_SENT, OUTPUT_SENT,
                                                  OUTPUT_SENT, OUTPUT_FULL, OUTPUT_FAILED};
 
-    ops->fixture.capacity = 1 + take_below(ops, 64);
-    ops->fixture.result = results[take_below(ops, 6)];
+    ops->fixture.capacity = 1 + ops_take_below(ops, 64);
+    ops->fixture.result = results[ops_take_below(ops, 6)];
     fixture_flush(&ops->fixture);
     ops_look(ops);
 }
@@ -411,7 +294,7 @@ static void flush_partly(struct ops *ops)
 {
     struct output outputs[64];
     const unsigned count =
-        core_output(ops->fixture.core, outputs, 1 + take_below(ops, 8), ops->fixture.now_ns);
+        core_output(ops->fixture.core, outputs, 1 + ops_take_below(ops, 8), ops->fixture.now_ns);
 
     for (unsigned index = 0; index < count; index++) {
         const unsigned address = ops_address(ops, &outputs[index].path);
@@ -439,11 +322,11 @@ static void change_limits(struct ops *ops)
 {
     struct relay_limits limits = ops->fixture.limits;
 
-    limits.session_idle_ns = (1 + take_below(ops, 60)) * SECOND;
-    limits.bind_timeout_ns = (1 + take_below(ops, 30)) * SECOND;
-    limits.rebind = (enum rebind_rule)take_below(ops, 3);
-    limits.rebind_moves = 1 + take_below(ops, 8);
-    limits.room_age_max_ns = take_below(ops, 300) * SECOND;
+    limits.session_idle_ns = (1 + ops_take_below(ops, 60)) * SECOND;
+    limits.bind_timeout_ns = (1 + ops_take_below(ops, 30)) * SECOND;
+    limits.rebind = (enum rebind_rule)ops_take_below(ops, 3);
+    limits.rebind_moves = 1 + ops_take_below(ops, 8);
+    limits.room_age_max_ns = ops_take_below(ops, 300) * SECOND;
     core_set_limits(ops->fixture.core, &limits);
     ops->fixture.limits = limits;
     fixture_check(&ops->fixture);
@@ -456,7 +339,7 @@ static void greet(struct ops *ops, struct ops_client *client)
     const unsigned home = (unsigned)(client - ops->clients);
 
     if (!client->is_member) {
-        enter(ops, client, COMMAND_JOIN);
+        ops_enter(ops, client, COMMAND_JOIN);
     }
     if (!client->is_member) {
         return;
@@ -472,109 +355,78 @@ static void greet(struct ops *ops, struct ops_client *client)
 
 static void send_burst(struct ops *ops, struct ops_client *client)
 {
-    const unsigned count = take_below(ops, 40);
+    const unsigned count = ops_take_below(ops, 40);
 
     for (unsigned index = 0; index < count && client->is_member; index++) {
         send_data(ops, client);
     }
 }
 
-static void run_command(struct ops *ops, struct ops_client *client, unsigned op)
-{
-    switch (op) {
-    case 0:
-        enter(ops, client, COMMAND_CREATE);
-        break;
-    case 1:
-    case 2:
-        enter(ops, client, COMMAND_JOIN);
-        break;
-    case 3:
-        do_member_command(ops, client, COMMAND_LEAVE);
-        break;
-    case 4:
-        do_member_command(ops, client, COMMAND_KICK);
-        break;
-    case 5:
-        do_member_command(ops, client, COMMAND_LOCK);
-        break;
-    case 6:
-        do_member_command(ops, client, COMMAND_HAND_OVER);
-        break;
-    case 7:
-        do_member_command(ops, client, COMMAND_SET_METADATA);
-        break;
-    default:
-        do_member_command(ops, client, COMMAND_ROOM_STATE);
-        break;
-    }
-}
-
 static void step(struct ops *ops)
 {
-    const unsigned op = take_below(ops, 40);
-    struct ops_client *client = &ops->clients[take_below(ops, OPS_CLIENTS)];
+    const unsigned op = ops_take_below(ops, 43);
+    struct ops_client *client = &ops->clients[ops_take_below(ops, OPS_CLIENTS)];
 
     ops->step++;
-    if (op >= 30) {
+    if (op >= 33) {
         if (client->is_member) {
             send_data(ops, client);
         } else {
-            enter(ops, client, COMMAND_JOIN);
+            ops_enter(ops, client, COMMAND_JOIN);
         }
         return;
     }
-    if (op <= 8) {
-        run_command(ops, client, op);
+    if (op <= 11) {
+        ops_command(ops, client, op);
         return;
     }
     switch (op) {
-    case 9:
-    case 10:
-        send_bind(ops, client);
-        break;
-    case 11:
     case 12:
     case 13:
-        send_confirm(ops, client);
+        send_bind(ops, client);
         break;
     case 14:
-        send_ping(ops, client);
-        break;
     case 15:
-        send_forged(ops, client);
-        break;
     case 16:
-        send_sealed(ops, client);
+        send_confirm(ops, client);
         break;
     case 17:
+        send_ping(ops, client);
+        break;
     case 18:
-        pass_time(ops);
+        send_forged(ops, client);
         break;
     case 19:
+        send_sealed(ops, client);
+        break;
     case 20:
     case 21:
-        flush(ops);
+        pass_time(ops);
         break;
     case 22:
-        flush_partly(ops);
-        break;
     case 23:
-        settle(ops);
-        break;
     case 24:
-        if (take_below(ops, 64) == 0) {
-            drain(ops);
-        } else {
-            subscribe(ops, client);
-        }
+        flush(ops);
         break;
     case 25:
-        if (take_below(ops, 4) == 0) {
+        flush_partly(ops);
+        break;
+    case 26:
+        settle(ops);
+        break;
+    case 27:
+        if (ops_take_below(ops, 64) == 0) {
+            ops_drain(ops);
+        } else {
+            ops_subscribe(ops, client);
+        }
+        break;
+    case 28:
+        if (ops_take_below(ops, 4) == 0) {
             change_limits(ops);
         }
         break;
-    case 26:
+    case 29:
         send_burst(ops, client);
         break;
     default:

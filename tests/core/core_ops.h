@@ -104,6 +104,16 @@ unsigned ops_address(const struct ops *ops, const struct path *path);
 /* The clients that are of an interest group, a bit each; none for any other destination. */
 uint32_t ops_group_members(const struct ops *ops, uint16_t group);
 
+/* The next byte of what decides; 0 at its end. */
+unsigned ops_take(struct ops *ops);
+unsigned ops_take_below(struct ops *ops, unsigned bound);
+
+/* Commands (core_ops_command.c): one of eleven by `op`, and the others by name. */
+void ops_command(struct ops *ops, struct ops_client *client, unsigned op);
+void ops_enter(struct ops *ops, struct ops_client *client, enum command_type type);
+void ops_subscribe(struct ops *ops, struct ops_client *client);
+void ops_drain(struct ops *ops);
+
 /* The byte at `index` of the payload with this number. */
 uint8_t ops_filler(uint32_t number, unsigned index);
 
