@@ -111,6 +111,48 @@ static void resume__events_were_missed__differences_are_told(void **state)
     fake_link_close(&link);
 }
 
+static void verbs__of_the_host__carry_the_epoch_that_the_program_knows(void **state)
+{
+    struct control_message changed = {.type = CONTROL_HOST_CHANGED, .host_changed = {2, 5}};
+    struct gsrelay_room room;
+
+    (void)state;
+    fake_link_open(&link, NULL);
+    fake_link_join(&link);
+    fake_relay_send(&link.relay, &changed);
+    changed.host_changed.host_epoch = 6;
+    fake_relay_send(&link.relay, &changed);
+    fake_link_turn(&link);
+    /* The library has heard of epoch 6, the program has not. */
+    assert_int_equal(gsrelay_get_room(link.client, &room), GSRELAY_OK);
+    assert_int_equal(room.host_epoch, 6);
+    assert_true(gsrelay_kick(link.client, 7) > 0);
+    fake_link_turn(&link);
+    assert_int_equal(fake_relay_request(&link.relay, CONTROL_KICK)->host_epoch, 1);
+    expect(GSRELAY_EVENT_HOST_CHANGED, NULL);
+    assert_true(gsrelay_lock(link.client, 1) > 0);
+    fake_link_turn(&link);
+    assert_int_equal(fake_relay_request(&link.relay, CONTROL_LOCK)->host_epoch, 5);
+    expect(GSRELAY_EVENT_HOST_CHANGED, NULL);
+    /* What is asked while there is no connection keeps the epoch of that moment. */
+    fake_link_break(&link);
+    assert_true(gsrelay_hand_over(link.client, 7) > 0);
+    link.relay.membership.host_epoch = 9;
+    fake_link_pass(&link, FAKE_S);
+    expect(GSRELAY_EVENT_HOST_CHANGED, NULL);
+    assert_int_equal(fake_relay_request(&link.relay, CONTROL_HAND_OVER)->host_epoch, 6);
+    assert_true(gsrelay_set_metadata(link.client, "x", 1) > 0);
+    fake_link_turn(&link);
+    assert_int_equal(fake_relay_request(&link.relay, CONTROL_SET_METADATA)->host_epoch, 9);
+    assert_true(gsrelay_leave(link.client) > 0);
+    fake_link_turn(&link);
+    expect(GSRELAY_EVENT_ROOM_LEFT, NULL);
+    assert_true(gsrelay_lock(link.client, 1) > 0);
+    fake_link_turn(&link);
+    assert_int_equal(fake_relay_request(&link.relay, CONTROL_LOCK)->host_epoch, 0);
+    fake_link_close(&link);
+}
+
 /* Who joined in the meantime may become host before ROOM_STATE is answered. */
 static void resume__host_that_is_not_known_yet__joins_first(void **state)
 {
@@ -347,6 +389,7 @@ int main(void)
         cmocka_unit_test(connection__lost__is_resumed_in_the_same_room),
         cmocka_unit_test(connection__lost_twice__the_newest_key_is_used),
         cmocka_unit_test(resume__events_were_missed__differences_are_told),
+        cmocka_unit_test(verbs__of_the_host__carry_the_epoch_that_the_program_knows),
         cmocka_unit_test(resume__host_that_is_not_known_yet__joins_first),
         cmocka_unit_test(resume__removed_meanwhile__room_is_left),
         cmocka_unit_test(resume__relay_is_busy__the_room_is_asked_for_again),
