@@ -131,6 +131,7 @@ static void set_people(struct sim *sim)
     players->code_count = 0;
     players->membership_count = 0;
     players->blobs.count = 0;
+    players->clock_count = 0;
     sim->player_count = sim_random_chance(&sim->random, 50)
                             ? sim_random_between(&sim->random, 9, SIM_PLAYERS_MAX)
                             : sim_random_between(&sim->random, 2, 8);

@@ -4,6 +4,28 @@
 #include <assert.h>
 #include <string.h>
 
+uint64_t sim_player_time(const struct sim_player *player, uint64_t now_ns)
+{
+    const int64_t gained_ns = (int64_t)now_ns * player->clock_ppm / 1000000;
+
+    return player->clock_ahead_ns + (uint64_t)((int64_t)now_ns + gained_ns);
+}
+
+/* When the player's own clock shows that. */
+static uint64_t time_of(const struct sim_player *player, uint64_t own_ns)
+{
+    uint64_t now_ns = 0;
+
+    if (own_ns == UINT64_MAX || own_ns <= player->clock_ahead_ns) {
+        return own_ns == UINT64_MAX ? UINT64_MAX : 0;
+    }
+    now_ns = (own_ns - player->clock_ahead_ns) * 1000000 / (uint64_t)(1000000 + player->clock_ppm);
+    while (sim_player_time(player, now_ns) < own_ns) {
+        now_ns++;
+    }
+    return now_ns;
+}
+
 /* Takes a new address: the port at least, now and then another network. */
 static void move(struct sim_player *player)
 {
@@ -25,6 +47,8 @@ void sim_player_open(struct sim_player *player, struct sim_players *players, uin
     player->is_restless = is_restless;
     player->players = players;
     player->link = SIM_LINK_NONE;
+    player->clock_ahead_ns = (index * UINT64_C(7919) + 1) * SIM_SECOND;
+    player->clock_ppm = (index % 5 - 2) * 50;
     player->act_ns = sim_random_below(players->random, 2000) * SIM_MS;
     player->send_interval_ns = sim_random_between(players->random, 40, 400) * SIM_MS;
     gsrelay_options_init(&options);
@@ -54,7 +78,8 @@ void sim_player_datagram(struct sim_player *player, const struct sim_packet *pac
     if (!addr_equal(&packet->to, &player->address) || now_ns < player->mute_ns) {
         return; /* It has moved, or is out of reach. */
     }
-    gsrelay_io_udp_input(player->client, now_ns, packet->bytes, packet->size);
+    gsrelay_io_udp_input(player->client, sim_player_time(player, now_ns), packet->bytes,
+                         packet->size);
 }
 
 static struct sim_link *own_link(struct sim_player *player)
@@ -69,7 +94,7 @@ static void lose_link(struct sim_player *player, uint32_t reason, uint64_t now_n
     link->is_client_open = false;
     link->is_client_trying = false;
     player->link = SIM_LINK_NONE;
-    gsrelay_io_tcp_closed(player->client, now_ns, reason);
+    gsrelay_io_tcp_closed(player->client, sim_player_time(player, now_ns), reason);
 }
 
 void sim_player_stream(struct sim_player *player, const struct sim_packet *packet, uint64_t now_ns)
@@ -82,7 +107,7 @@ void sim_player_stream(struct sim_player *player, const struct sim_packet *packe
     if (packet->kind == SIM_PACKET_OPENED && link->is_client_trying) {
         link->is_client_trying = false;
         link->is_client_open = true;
-        gsrelay_io_tcp_connected(player->client, now_ns);
+        gsrelay_io_tcp_connected(player->client, sim_player_time(player, now_ns));
     } else if (packet->kind == SIM_PACKET_RESET_DOWN) {
         lose_link(player, GSRELAY_REASON_CONNECTION_LOST, now_ns);
     }
@@ -96,8 +121,9 @@ static void read_link(struct sim_player *player, uint64_t now_ns)
         return;
     }
     if (link->down.size > 0) {
-        sim_pipe_read(&link->down, gsrelay_io_tcp_input(player->client, now_ns, link->down.bytes,
-                                                        link->down.size));
+        sim_pipe_read(&link->down,
+                      gsrelay_io_tcp_input(player->client, sim_player_time(player, now_ns),
+                                           link->down.bytes, link->down.size));
     }
     if (link->down.has_ended && link->down.size == 0) {
         lose_link(player, GSRELAY_REASON_CONNECTION_CLOSED, now_ns);
@@ -115,7 +141,8 @@ static void write_link(struct sim_player *player, uint64_t now_ns)
             player->link =
                 sim_link_open(player->players->links, player->index, &player->address, now_ns);
             if (player->link == SIM_LINK_NONE) {
-                gsrelay_io_tcp_closed(player->client, now_ns, GSRELAY_REASON_CONNECTION_LOST);
+                gsrelay_io_tcp_closed(player->client, sim_player_time(player, now_ns),
+                                      GSRELAY_REASON_CONNECTION_LOST);
             }
         }
         return;
@@ -129,7 +156,8 @@ static void write_link(struct sim_player *player, uint64_t now_ns)
     if (gsrelay_io_tcp_wanted(player->client) == 0 && (size == 0 || !link->is_client_open)) {
         sim_link_close(player->players->links, player->link, false, now_ns);
         player->link = SIM_LINK_NONE;
-        gsrelay_io_tcp_closed(player->client, now_ns, GSRELAY_REASON_CONNECTION_LOST);
+        gsrelay_io_tcp_closed(player->client, sim_player_time(player, now_ns),
+                              GSRELAY_REASON_CONNECTION_LOST);
     }
 }
 
@@ -273,7 +301,7 @@ static void mingle(struct sim_player *player, uint64_t now_ns)
     case 9:
         move(player);
         if (sim_random_chance(random, 500)) {
-            gsrelay_io_udp_rebind(player->client, now_ns);
+            gsrelay_io_udp_rebind(player->client, sim_player_time(player, now_ns));
         }
         break;
     case 10:
@@ -317,7 +345,7 @@ static void act(struct sim_player *player, uint64_t now_ns)
     }
     player->act_ns = now_ns + sim_random_between(players->random, 100, 900) * SIM_MS;
     if (state == GSRELAY_STATE_IDLE) {
-        (void)gsrelay_io_start(player->client, now_ns);
+        (void)gsrelay_io_start(player->client, sim_player_time(player, now_ns));
     } else if (state == GSRELAY_STATE_CONNECTED && player->membership == 0 &&
                player->request_count == 0 && now_ns < players->still_ns) {
         look_for_room(player);
@@ -407,15 +435,18 @@ void sim_player_run(struct sim_player *player, uint64_t now_ns)
         play(player, now_ns);
     }
     read_link(player, now_ns);
-    gsrelay_io_run(player->client, now_ns);
+    gsrelay_io_run(player->client, sim_player_time(player, now_ns));
     sim_player_listen(player, now_ns);
+    if (player->membership != 0 && is_up_to_date(player)) {
+        sim_player_read_clock(player, now_ns);
+    }
     write_link(player, now_ns);
     write_datagrams(player, now_ns);
 }
 
 uint64_t sim_player_deadline(const struct sim_player *player)
 {
-    uint64_t deadline_ns = gsrelay_io_deadline(player->client);
+    uint64_t deadline_ns = time_of(player, gsrelay_io_deadline(player->client));
 
     deadline_ns = player->act_ns < deadline_ns ? player->act_ns : deadline_ns;
     return player->send_ns < deadline_ns ? player->send_ns : deadline_ns;

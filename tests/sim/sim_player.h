@@ -15,6 +15,8 @@
  *     A state comes from a member of the own room, unaltered, on the stream and to the receiver
  *     that it was sent for, once, and on streams above 0 never after a newer one.
  *     A member joins before it is heard and before it leaves, and no state comes after that.
+ *     The room's clock, as any of its members reads it at any time, is as far wrong as it says at
+ *     most, and never goes back, though the players' own clocks go wrongly.
  *     Each request is answered once. The host's epoch rises.
  *     Whoever becomes host gets what an earlier host has left (sim_blob.h). */
 
@@ -23,6 +25,7 @@
 #define SIM_MEMBERSHIPS_MAX 16384
 #define SIM_CODES_MAX       8
 #define SIM_HEARD_MAX       512
+#define SIM_ROOMS_MAX       256
 
 /* What each stream is for: one stream serves one destination. */
 enum sim_stream {
@@ -37,6 +40,13 @@ struct sim_membership {
     uint32_t room;
     uint16_t player;
     uint16_t member;
+};
+
+/* When a room was made, by what all its members have read of its clock. */
+struct sim_room_clock {
+    uint32_t room;
+    int64_t earliest_ns;
+    int64_t latest_ns;
 };
 
 /* What the players of a world share. */
@@ -54,6 +64,8 @@ struct sim_players {
     uint32_t code_count;
     char codes[SIM_CODES_MAX][GSRELAY_CODE_SIZE]; /* Rooms that were made last. */
     struct sim_blobs blobs;
+    uint32_t clock_count;
+    struct sim_room_clock clocks[SIM_ROOMS_MAX]; /* Of the rooms that were entered last. */
     uint32_t membership_count;
     struct sim_membership memberships[SIM_MEMBERSHIPS_MAX];
 };
@@ -76,9 +88,13 @@ struct sim_player {
     uint32_t link;
     uint64_t send_ns; /* When to send next; the interval between two. */
     uint64_t send_interval_ns;
-    uint64_t act_ns;    /* When to do something else next. */
-    uint64_t listen_ns; /* Takes no events before. */
-    uint64_t mute_ns;   /* No datagram comes through before, in either direction. */
+    uint64_t clock_ahead_ns; /* Its own clock is that far ahead of the world's when this is 0, */
+    int64_t clock_ppm;       /* and so much faster. */
+    uint64_t room_time_us;   /* The room's time that it read last. */
+    uint32_t room_clock;     /* The place of its room's. */
+    uint64_t act_ns;         /* When to do something else next. */
+    uint64_t listen_ns;      /* Takes no events before. */
+    uint64_t mute_ns;        /* No datagram comes through before, in either direction. */
     uint32_t requests[GSRELAY_REQUESTS_MAX + 1]; /* A blob is on its way beside them. */
     uint32_t request_count;
     uint32_t blob_request; /* Of the last blob that it left, */
@@ -110,6 +126,12 @@ void sim_player_stream(struct sim_player *player, const struct sim_packet *packe
 /* Plays, and lets the client do what is due. */
 void sim_player_run(struct sim_player *player, uint64_t now_ns);
 uint64_t sim_player_deadline(const struct sim_player *player);
+
+/* What the player's own clock shows. */
+uint64_t sim_player_time(const struct sim_player *player, uint64_t now_ns);
+
+/* Reads the room's clock and judges it: sim_player_judge.c. */
+void sim_player_read_clock(struct sim_player *player, uint64_t now_ns);
 
 /* Takes what the client has to tell, and judges it: sim_player_judge.c. */
 void sim_player_listen(struct sim_player *player, uint64_t now_ns);

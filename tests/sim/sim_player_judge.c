@@ -45,6 +45,48 @@ static void answered(struct sim_player *player, const struct gsrelay_event *even
                    event->request);
 }
 
+static uint32_t find_room_clock(struct sim_players *players, uint32_t room)
+{
+    const uint32_t known =
+        players->clock_count < SIM_ROOMS_MAX ? players->clock_count : SIM_ROOMS_MAX;
+
+    for (uint32_t i = 0; i < known; i++) {
+        if (players->clocks[i].room == room) {
+            return i;
+        }
+    }
+    players->clocks[players->clock_count % SIM_ROOMS_MAX] =
+        (struct sim_room_clock){.room = room, .earliest_ns = INT64_MIN, .latest_ns = INT64_MAX};
+    return players->clock_count++ % SIM_ROOMS_MAX;
+}
+
+/* Two readings contradict each other where they differ by more than their errors together; all that
+ * were ever taken have to leave one moment at which the room can have been made. */
+void sim_player_read_clock(struct sim_player *player, uint64_t now_ns)
+{
+    struct sim_room_clock *clock = &player->players->clocks[player->room_clock];
+    struct gsrelay_room_time time;
+    int64_t made_ns;
+    int64_t error_ns;
+
+    if (clock->room != player->room ||
+        gsrelay_io_room_time(player->client, sim_player_time(player, now_ns), &time) !=
+            GSRELAY_OK) {
+        return;
+    }
+    HOLDS(time.time_us >= player->room_time_us);
+    player->room_time_us = time.time_us;
+    made_ns = (int64_t)now_ns - (int64_t)(time.time_us * 1000);
+    error_ns = (int64_t)time.error_us * 1000;
+    if (made_ns - error_ns > clock->earliest_ns) {
+        clock->earliest_ns = made_ns - error_ns;
+    }
+    if (made_ns + error_ns < clock->latest_ns) {
+        clock->latest_ns = made_ns + error_ns;
+    }
+    HOLDS(clock->earliest_ns <= clock->latest_ns);
+}
+
 static void joined_room(struct sim_player *player, const struct gsrelay_event *event)
 {
     struct sim_players *players = player->players;
@@ -57,6 +99,8 @@ static void joined_room(struct sim_player *player, const struct gsrelay_event *e
     leave_room(player);
     player->membership = players->membership_count;
     player->room = sim_room_hash(event->code);
+    player->room_clock = find_room_clock(players, player->room);
+    player->room_time_us = 0;
     player->member = event->member;
     player->host = event->host;
     player->host_epoch = event->host_epoch;
