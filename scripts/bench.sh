@@ -40,22 +40,22 @@ bench_usage() {
 bench_servers() {
     bench_docs=no
     bench_json=$bench_out/figures.json
-    bench_arguments=
-    while [ $# -gt 0 ]; do
+    bench_left=$#
+    # What is not for here goes to the end of the list, and so through to bench.py, spaces and all.
+    while [ "$bench_left" -gt 0 ]; do
         case "$1" in
         --docs) bench_docs=yes ;;
-        --quick | --gates-only) bench_arguments="$bench_arguments $1" ;;
+        --quick | --gates-only) set -- "$@" "$1" ;;
         --json | --rounds | --matrix-rounds | --seconds | --only)
-            [ $# -ge 2 ] || bench_usage
-            case "$1" in
-            --json) bench_json=$2 ;;
-            *) bench_arguments="$bench_arguments $1=$2" ;;
-            esac
+            [ "$bench_left" -ge 2 ] || bench_usage
+            if [ "$1" = --json ]; then bench_json=$2; else set -- "$@" "$1" "$2"; fi
             shift
+            bench_left=$((bench_left - 1))
             ;;
         *) bench_usage ;;
         esac
         shift
+        bench_left=$((bench_left - 1))
     done
     setup_linux
     need_packages python3 util-linux
@@ -67,8 +67,7 @@ bench_servers() {
     build_preset linux-release gsrelayd bench_programs
     mkdir -p "$bench_out"
     say "measuring; nothing else should run on this machine meanwhile"
-    # shellcheck disable=SC2086
-    python3 tests/bench/bench.py --build build/linux-release --json "$bench_json" $bench_arguments </dev/null
+    python3 tests/bench/bench.py --build build/linux-release --json "$bench_json" "$@" </dev/null
     python3 tests/bench/report.py "$bench_json" --svg "$bench_out/benchmarks.svg" >"$bench_out/table.md"
     cat "$bench_out/table.md"
     if [ "$bench_docs" = yes ]; then
