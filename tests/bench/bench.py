@@ -185,6 +185,7 @@ class Bench:
         self.runs = []
         self.loads = {}  # Deliveries a second near capacity, by (server, members, size, hz).
         self.missing = {}
+        self.workers = {}
         self.find_servers()
 
     def find_servers(self):
@@ -244,7 +245,8 @@ class Bench:
         load = self.loads.get(key)
         if load is None:
             ns = GUESS_NS[server] / ({8: 1, 32: 2.5, 64: 4}[members] if server.startswith("gsrelay") else 1)
-            load = 0.6 * 1e9 / ns
+            load = next((found * 0.9 for (name, of, *_), found in self.loads.items() if (name, of) == (server, members)),
+                        0.6 * 1e9 / ns)
             load = self.search(server, members, size, hz, load)
         for attempt in range(3):
             rooms, rate = self.shape(load, members, hz, server)
@@ -382,8 +384,20 @@ class Bench:
     def save(self):
         with open(self.options.json + ".part", "w", encoding="utf-8") as out:
             json.dump({"machine": machine(), "missing": self.missing, "options": vars(self.options),
-                       "runs": self.runs}, out, indent=1)
+                       "workers": self.workers, "runs": self.runs}, out, indent=1)
         os.replace(self.options.json + ".part", self.options.json)
+
+    def two_workers(self):
+        """What workers.py finds: a benchmark of its own, whose result is judged with the others."""
+        with tempfile.NamedTemporaryFile() as figures:
+            argv = [sys.executable, str(HERE / "workers.py"), str(self.build / "bin"), "--json", figures.name,
+                    "--rounds", str(self.options.rounds), "--seconds", str(max(1, round(self.options.seconds)))]
+            done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+            if done.returncode == 0:
+                self.workers = json.load(figures)
+            else:
+                self.runs.append({"kind": "failed", "name": "workers", "round": 0, "why": done.stderr[-300:]})
+            log(f"bench: workers   {done.stdout.strip()[-200:] if done.returncode == 0 else done.stderr[-300:]}")
 
     def smoke(self):
         """On a machine that has no time left a run may see nothing: it is played again, and longer."""
@@ -400,6 +414,9 @@ class Bench:
         for number in range(self.options.rounds):
             self.start_memory(number)
             self.round(number, self.cases())
+        if not self.options.only:
+            self.two_workers()
+            self.save()
         if not self.options.gates_only:
             for number in range(self.options.matrix_rounds):
                 self.round(number, self.matrix())

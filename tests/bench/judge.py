@@ -17,6 +17,7 @@ NOISE = 0.07
 ROUNDS_NEAR_BOUND = 5
 PEERS = ("libuv", "enet", "node", "coturn")
 MEGABYTE = 1e6
+WORKERS_LOST_MAX = 0.02
 RECORD_OVERHEAD, DATAGRAM_OVERHEAD, BODY_MAX = 5, 22, 1210
 
 
@@ -162,11 +163,21 @@ def growth(figures):
     return rows
 
 
+def two_workers(data):
+    """Of workers.py: the same load for each worker as the one had."""
+    cases = data.get("workers") or {}
+    one = cases.get("1 worker, 1 generator", {}).get("runs", [])
+    two = cases.get("2 workers, 2 generators", {}).get("runs", [])
+    values = [b["cpu_ns"] / a["cpu_ns"] for a, b in zip(one, two) if max(a["lost"], b["lost"]) <= WORKERS_LOST_MAX]
+    return judged("CPU per delivered state of 2 workers, against 1 with half the load", 1.1, True, values, bool(one),
+                  unit="times")
+
+
 def judge(data):
     figures = Figures(data["runs"])
     return [near_capacity(figures, 8, 100, 3, 3.5), near_capacity(figures, 32, 100, 6, 8),
             near_capacity(figures, 64, 100, 9, 13), near_capacity(figures, 64, 32, 15, 25),
-            *moderate(figures), *overload(figures), *budgeted(figures), *memory(figures), *growth(figures)]
+            *moderate(figures), *overload(figures), *budgeted(figures), *memory(figures), *growth(figures), two_workers(data)]
 
 
 def number(value, unit=""):

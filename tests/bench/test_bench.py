@@ -82,6 +82,14 @@ class Judge(unittest.TestCase):
         self.assertAlmostEqual(judge.exponent(runs), 0.30103, places=4)
 
 
+    def test_two_workers__rounds_that_lost_states__count_for_nothing(self):
+        one = [{"cpu_ns": 100, "lost": 0}, {"cpu_ns": 100, "lost": 0}, {"cpu_ns": 100, "lost": 0}]
+        two = [{"cpu_ns": 102, "lost": 0}, {"cpu_ns": 300, "lost": 0.5}, {"cpu_ns": 100, "lost": 0.01}]
+        row = judge.two_workers({"workers": {"1 worker, 1 generator": {"runs": one},
+                                             "2 workers, 2 generators": {"runs": two}}})
+        self.assertEqual((row["state"], row["rounds"], row["median"]), ("holds", 2, 1.01))
+
+
 class Report(unittest.TestCase):
     def test_recorded_run__reported__tables_and_picture(self):
         data = recorded()
