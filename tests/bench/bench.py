@@ -248,13 +248,13 @@ class Bench:
             load = next((found * 0.9 for (name, of, *_), found in self.loads.items() if (name, of) == (server, members)),
                         0.6 * 1e9 / ns)
             load = self.search(server, members, size, hz, load)
-        for attempt in range(3):
+        for attempt in range(5):
             rooms, rate = self.shape(load, members, hz, server)
             figures = self.play(server, members, rooms, size, rate, self.options.warm_ms, self.options.run_ms)
             figures["near"] = NEAR_LOW <= self.share(figures) <= NEAR_HIGH
-            if figures["near"] or figures["void"] or attempt == 2:
+            if figures["near"] or figures["void"] or attempt == 4:
                 break
-            load *= 0.93 if self.share(figures) > NEAR_HIGH else 1.07
+            load *= min(max(NEAR_AIM / self.share(figures), 0.85), 1.15)
         self.loads[key] = load
         self.keep(figures, "near", round_number, hz)
 
