@@ -17,9 +17,6 @@ static void resolve(struct relay_config *values)
     if (values->control.max_connections == 0) {
         values->control.max_connections = values->limits.max_clients + values->control.preauth_max;
     }
-    if (values->room.blob_pool_bytes == 0) {
-        values->room.blob_pool_bytes = 2 * values->room.blob_bytes * values->limits.max_rooms;
-    }
 }
 
 /* The defaults as they are written, with "auto" still in them. */

@@ -133,7 +133,7 @@ struct config_room {
     uint64_t host_silence_ns;     /* 0: a host may be silent on UDP. */
     uint64_t retained_bytes;      /* All retained states of one room together. */
     uint64_t blob_bytes;          /* 0: rooms have no blob. */
-    uint64_t blob_pool_bytes;     /* "auto" is already worked out. */
+    uint64_t blob_pool_bytes;     /* Of all rooms together. */
     uint64_t quality_interval_ns; /* 0: the host is not told. */
     uint32_t code_length;
 };

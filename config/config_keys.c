@@ -247,9 +247,9 @@ static const struct config_key keys[] = {
      .help = "What the host of a room may leave with the relay for the next host, such as the\n"
              "game as it was saved last. off: nothing."},
     {AT(room, blob_pool, blob_pool_bytes), .type = CONFIG_TYPE_SIZE, .is_live = RESTART,
-     RANGE(128 * KIB, 64 * GIB), .zero_word = "auto", .fallback = "auto",
+     RANGE(128 * KIB, 64 * GIB), .fallback = "16MiB",
      .help = "Memory for that, of all rooms; each takes twice room.blob_bytes once its host has\n"
-             "left something. auto: enough for limits.max_rooms."},
+             "left something. None is taken while room.blob_bytes is off."},
     {AT(room, code_length, code_length), .type = CONFIG_TYPE_COUNT, .is_live = LIVE, RANGE(4, 12),
      .fallback = "6", .help = "Letters in the code of a room. Short ones are easier to guess."},
 

@@ -103,7 +103,7 @@ int server_check(const struct relay_config *config, struct server_failure *failu
         return fail(failure, RESULT_INVALID, EXIT_CODE_CONFIG,
                     "these limits may come to use %llu MiB, which is more than server.memory_max = "
                     "%llu MiB; raise it or lower limits.max_clients, limits.max_rooms, "
-                    "limits.streams_per_member or udp.workers",
+                    "limits.streams_per_member, room.blob_pool or udp.workers",
                     (unsigned long long)((bytes + 1048575) >> 20),
                     (unsigned long long)(config->server.memory_max_bytes >> 20));
     }

@@ -98,10 +98,11 @@ static void send_datagram(struct fake_link *link, struct script *script)
 
 static void make_request(struct fake_link *link, struct script *script)
 {
+    static const uint8_t blob[255 * 16];
     struct gsrelay_client *client = link->client;
     uint8_t verb = next(script);
 
-    switch (verb % 10) {
+    switch (verb % 11) {
     case 0:
         (void)gsrelay_create_room(client, NULL);
         break;
@@ -128,6 +129,9 @@ static void make_request(struct fake_link *link, struct script *script)
         break;
     case 8:
         (void)gsrelay_disconnect(client);
+        break;
+    case 9:
+        (void)gsrelay_set_blob(client, blob, (size_t)verb * 16);
         break;
     default:
         (void)gsrelay_io_start(client, link->now_ns);
@@ -272,6 +276,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     gsrelay_options_init(&options);
     options.members_max = (setup & 1) != 0 ? 256 : 16;
     options.state_bytes = 8192;
+    options.blob_bytes = 4096;
     options.rejoin = setup >> 1 & 1;
     options.connect_tries = setup >> 2 & 3;
     fake_link_open(&link, &options);

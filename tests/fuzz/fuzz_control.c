@@ -35,6 +35,8 @@ static const struct control_limits limits = {
     .frame_buffers = 2,
     .out_buffers = 2,
     .worker_count = 1,
+    .blob_bytes = 300,
+    .blobs_max = 1,
     .connections_per_ip = 10,
     .accepts_per_ip_s = 10,
     .accepts_per_ip_burst = 10,
@@ -262,7 +264,8 @@ static void finish(void)
     control_run_timers(world.control, 2000000);
     run_worker(&cut);
     control_counters(world.control, &counters);
-    FUZZ_REQUIRE(counters.connections == 0 && counters.sessions == 0 && counters.rooms == 0);
+    FUZZ_REQUIRE(counters.connections == 0 && counters.sessions == 0 && counters.rooms == 0 &&
+                 counters.blobs == 0);
     FUZZ_REQUIRE(counters.frame_buffers_used == 0 && counters.out_buffers_used == 0);
     FUZZ_REQUIRE(control_next_deadline(world.control) == UINT64_MAX);
 }

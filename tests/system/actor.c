@@ -235,6 +235,7 @@ struct actor *actor_connect(void)
     assert_true(actor_total < ACTORS_MAX);
     actor->udp = SOCKET_OS_NONE;
     gsrelay_options_init(&options);
+    options.blob_bytes = GSRELAY_BLOB_MAX;
     os_random_fill(options.seed, sizeof(options.seed));
     options.backoff_min_ms = 10;
     options.backoff_max_ms = 100;

@@ -106,7 +106,8 @@ expect_json() {
 
 # shellcheck disable=SC2086
 start_daemon open $free_ports --config "$work_dir/empty.ini" --set limits.clients_per_room=4 \
-    --set limits.rooms_created_burst=100 --set control.accepts_per_ip_burst=1000 || finish
+    --set limits.rooms_created_burst=100 --set control.accepts_per_ip_burst=1000 \
+    --set room.blob_bytes=64KiB || finish
 
 begin host create
 exec 3>"$work_dir/host.in"
@@ -213,6 +214,30 @@ expect_json json.out
 expect_text json.out '"event":"joined"' "JSON has the joining"
 expect_text json.out '"event":"member_left"' "JSON has the leaving"
 [ -s "$work_dir/json.err" ] && fail "-q was not quiet"
+
+# --- What a host leaves for the next one -----------------------------------------------------------
+
+head -c 65536 /dev/urandom >"$work_dir/saved"
+begin saver create --blob "$work_dir/saved"
+exec 3>"$work_dir/saver.in"
+saver_pid=$tool_pid
+wait_for saver.err "the relay keeps" && wait_for_line saver.out || finish
+begin heir watch "$(first_line saver.out)" --blob-out "$work_dir/heritage"
+exec 4>"$work_dir/heir.in"
+heir_pid=$tool_pid
+wait_for heir.err "in room" || finish
+exec 3>&-
+ends $saver_pid 0 "the host that has left a file"
+wait_for heir.err "what the one before has left" || finish
+cmp -s "$work_dir/saved" "$work_dir/heritage" && pass "the next host has it byte for byte" ||
+    fail "what the next host has is not what the one before has left"
+kill -INT $heir_pid
+ends $heir_pid 0 "the next host"
+exec 4>&-
+head -c 65537 /dev/zero >"$work_dir/too_large"
+tool_code 2 "a file that is too large" create --blob "$work_dir/too_large"
+expect_text tool.err "larger than 64 KiB" "it is said"
+tool_code 2 "a file to leave that is not there" create --blob "$work_dir/no_such_file"
 
 # --- Mistakes ------------------------------------------------------------------------------------
 
