@@ -292,7 +292,9 @@ static void on_connection(struct load *load, uint32_t index, const struct gsrela
     } else if (event->type == GSRELAY_EVENT_CONNECTION_LOST) {
         set_session(load, index, false);
         load->progress_ns = now_ns;
-    } else if (event->type == GSRELAY_EVENT_ATTEMPT_FAILED && !member->is_joined) {
+    } else if (event->type == GSRELAY_EVENT_ATTEMPT_FAILED && !member->is_joined &&
+               (load->had_session || event->reason != GSRELAY_REASON_CONNECTION_LOST)) {
+        /* Where nobody was found at all, nobody has refused. */
         count_reason(load->refused, event->reason);
     }
 }

@@ -86,18 +86,29 @@ static void end_line(const struct load *load)
         fputs("\r\x1B[K", stderr);
 }
 
+#define SERVER_TEXT_SIZE (TOOL_HOST_SIZE + 16)
+
+static void server_text(const struct load *load, char out[SERVER_TEXT_SIZE])
+{
+    const bool is_ipv6 = strchr(load->options->host, ':') != NULL;
+
+    snprintf(out, SERVER_TEXT_SIZE, is_ipv6 ? "[%s]:%u" : "%s:%u", load->options->host,
+             load->options->port);
+}
+
 void load_report_begin(const struct load *load)
 {
     const struct tool_load *plan = load->plan;
     char rate[64] = "as fast as states come back";
+    char server[SERVER_TEXT_SIZE];
 
     if (load->options->is_quiet)
         return;
     if (!plan->is_closed)
         snprintf(rate, sizeof(rate), "%u states a second each", plan->rate_s);
-    say("%s:%u: %u rooms of %u, %s, %u bytes on stream %u, %.1f s", load->options->host,
-        load->options->port, plan->rooms, plan->members, rate, plan->size, load->options->stream,
-        (double)plan->duration_ms / 1000);
+    server_text(load, server);
+    say("%s: %u rooms of %u, %s, %u bytes on stream %u, %.1f s", server, plan->rooms, plan->members,
+        rate, plan->size, load->options->stream, (double)plan->duration_ms / 1000);
 }
 
 void load_report_ready(const struct load *load, uint64_t now_ns)
@@ -148,14 +159,15 @@ static int no_relay(const struct load *load, char *out, size_t size)
     const char *what = load->connect_failure == NET_CLOSE_RESET
                            ? "nobody listens there; is gsrelayd running?"
                            : "no way there, or no answer";
+    char server[SERVER_TEXT_SIZE];
 
+    server_text(load, server);
     if (load->needs_ticket)
         snprintf(out, size, "the relay wants tickets: give it --secret-file, or --ticket-file");
     else if (load->connect_failure == NET_CLOSE_NONE)
         snprintf(out, size, "the relay let nobody in");
     else
-        snprintf(out, size, "could not connect to %s:%u: %s", load->options->host,
-                 load->options->port, what);
+        snprintf(out, size, "could not connect to %s: %s", server, what);
     return TOOL_NO_RELAY;
 }
 
