@@ -19,8 +19,10 @@
 #define BATCH_LINES  32
 #define BATCH_GAP_NS UINT64_C(5000000)
 
-#define PING_GAP_NS UINT64_C(200000000)
-#define NS_PER_US   UINT64_C(1000)
+#define PING_GAP_NS     UINT64_C(200000000)
+#define QUALITY_PING_NS UINT64_C(1000000000)
+#define QUALITY_GAP_NS  UINT64_C(5000000000)
+#define NS_PER_US       UINT64_C(1000)
 
 struct member {
     const struct tool_options *options;
@@ -35,11 +37,18 @@ struct member {
     uint32_t request;      /* create, join; ping: the one that is out. */
     uint32_t blob_request; /* --blob: its upload; 0 = none is out. */
     uint32_t pings;
-    uint64_t next_ns; /* The next batch of lines, the next ping. */
-    bool has_line;    /* A line that the budget did not allow yet. */
+    uint64_t quality_ns; /* When to tell of our way next. */
+    uint64_t next_ns;    /* The next batch of lines, the next ping. */
+    bool has_line;       /* A line that the budget did not allow yet. */
     size_t line_size;
     char line[GSRELAY_EVENT_BYTES + 2];
 };
+
+/* Whether what happens in the room is told. */
+static bool listens(const struct member *member)
+{
+    return member->options->command != TOOL_SEND && member->options->command != TOOL_PING;
+}
 
 /* A message for a person, which --quiet leaves out. */
 static void note(const struct member *member, const char *text)
@@ -118,7 +127,7 @@ static int ask_for_room(struct member *member)
     const struct gsrelay_room_options room = {.election = options->election};
     int32_t request = 0;
 
-    if (options->command == TOOL_PING)
+    if (options->command == TOOL_PING && options->code == NULL)
         return TOOL_DONE;
     if (options->command == TOOL_CREATE)
         request = gsrelay_create_room(member->client, &room);
@@ -194,22 +203,13 @@ static void send_lines(struct member *member)
 
 static void send_words(struct member *member)
 {
-    const struct tool_options *options = member->options;
     char text[GSRELAY_EVENT_BYTES * 4];
     size_t size = 0;
 
-    for (unsigned i = 0; i < options->word_count; i++) {
-        size_t word_size = strlen(options->words[i]);
-
-        if (size + word_size + 1 > sizeof(text)) {
-            say("the text is too long for a datagram");
-            end(member, TOOL_USAGE);
-            return;
-        }
-        if (i > 0)
-            text[size++] = ' ';
-        memcpy(text + size, options->words[i], word_size);
-        size += word_size;
+    if (!options_words(member->options, text, sizeof(text), &size)) {
+        say("the text is too long for a datagram");
+        end(member, TOOL_USAGE);
+        return;
     }
     (void)send_text(member, text, size);
     end(member, TOOL_DONE);
@@ -224,6 +224,21 @@ static void send_ping(struct member *member)
     request = gsrelay_ping(member->client);
     member->request = request > 0 ? (uint32_t)request : 0;
     member->next_ns = os_clock_ns() + PING_GAP_NS;
+}
+
+/* With --json, and all that a ping of a room does: what we know of our own way, now and then. */
+static void tell_quality(struct member *member)
+{
+    bool is_ping = member->options->command == TOOL_PING;
+    int result;
+
+    if (member->is_ending || !member->is_bound || os_clock_ns() < member->quality_ns)
+        return;
+    result = print_own_quality(member->client, member->options->is_json);
+    check_output(member, result >= 0);
+    member->quality_ns = os_clock_ns() + (is_ping ? QUALITY_PING_NS : QUALITY_GAP_NS);
+    if (is_ping && result > 0 && ++member->pings >= member->options->count)
+        end(member, TOOL_DONE);
 }
 
 /* --- Events ---------------------------------------------------------------------------------- */
@@ -303,7 +318,7 @@ static void on_joined(struct member *member, const struct gsrelay_event *event)
 
     if (member->options->groups != 0)
         (void)gsrelay_subscribe(member->client, member->options->groups);
-    if (member->options->is_json && member->options->command != TOOL_SEND)
+    if (member->options->is_json && listens(member))
         check_output(member, print_line("{\"event\":\"joined\",\"code\":\"%s\",\"member\":%u,"
                                         "\"host\":%u}",
                                         event->code, event->member, event->host));
@@ -327,7 +342,7 @@ static void on_member(struct member *member, const struct gsrelay_event *event)
     bool is_joined = event->type == GSRELAY_EVENT_MEMBER_JOINED;
     char text[128];
 
-    if (member->options->is_json && member->options->command != TOOL_SEND) {
+    if (member->options->is_json && listens(member)) {
         if (is_joined)
             check_output(member,
                          print_line("{\"event\":\"member_joined\",\"member\":%u}", event->member));
@@ -350,29 +365,18 @@ static void on_host(struct member *member, const struct gsrelay_event *event)
 {
     char text[64];
 
-    if (member->options->is_json && member->options->command != TOOL_SEND)
+    if (member->options->is_json && listens(member))
         check_output(member, print_line("{\"event\":\"host_changed\",\"host\":%u}", event->host));
     snprintf(text, sizeof(text), "the host is now member %u", event->host);
     note(member, text);
 }
 
-/* For scripts: what the host is told of the others. */
-static void on_quality(struct member *member)
-{
-    uint16_t ids[GSRELAY_MEMBERS_LIMIT];
-    size_t count = gsrelay_get_members(member->client, ids, GSRELAY_MEMBERS_LIMIT);
-
-    if (!member->options->is_json || member->options->command == TOOL_SEND)
-        return;
-    for (size_t i = 0; i < count; i++)
-        check_output(member, print_quality(member->client, ids[i]));
-}
-
 static void on_request_failed(struct member *member, const struct gsrelay_event *event)
 {
     const char *what = member->options->command == TOOL_CREATE ? "create a room"
-                       : member->options->command == TOOL_PING ? "ping"
-                                                               : "join the room";
+                       : member->options->command == TOOL_PING && member->options->code == NULL
+                           ? "ping"
+                           : "join the room";
     char wait[64] = "";
 
     if (member->blob_request != 0 && event->request == member->blob_request)
@@ -394,7 +398,7 @@ static void on_pong(struct member *member, const struct gsrelay_event *event)
 {
     const struct tool_options *options = member->options;
 
-    if (event->request != member->request || options->command != TOOL_PING)
+    if (event->request != member->request || options->command != TOOL_PING || options->code != NULL)
         return;
     if (options->is_json)
         check_output(member, print_line("{\"event\":\"pong\",\"time_us\":%u}", event->rtt_us));
@@ -478,7 +482,7 @@ static void on_event(struct member *member, const struct gsrelay_event *event)
 {
     switch ((enum gsrelay_event_type)event->type) {
     case GSRELAY_EVENT_STATE:
-        if (member->options->command != TOOL_SEND)
+        if (listens(member))
             check_output(member, print_state(event, member->options->is_json));
         break;
     case GSRELAY_EVENT_DISCONNECTED:
@@ -525,7 +529,8 @@ static void on_event(struct member *member, const struct gsrelay_event *event)
         on_blob(member, event);
         break;
     case GSRELAY_EVENT_QUALITY:
-        on_quality(member);
+        if (member->options->is_json && listens(member))
+            check_output(member, print_quality_of_others(member->client));
         break;
     case GSRELAY_EVENT_NONE:
     case GSRELAY_EVENT_METADATA:
@@ -556,8 +561,10 @@ static void loop(struct member *member)
             end(member, TOOL_DONE);
         if (has_input)
             send_lines(member);
-        if (command == TOOL_PING && !member->is_ending)
+        if (command == TOOL_PING && member->options->code == NULL && !member->is_ending)
             send_ping(member);
+        else if (command == TOOL_PING || (member->options->is_json && listens(member)))
+            tell_quality(member);
     }
 }
 

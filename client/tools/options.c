@@ -90,7 +90,7 @@ static const struct command commands[] = {
     {"join", TOOL_JOIN, 1, 1, " CODE"},
     {"send", TOOL_SEND, 2, 1000, " CODE TEXT"},
     {"watch", TOOL_WATCH, 1, 1, " CODE"},
-    {"ping", TOOL_PING, 0, 0, ""},
+    {"ping", TOOL_PING, 0, 1, " [CODE]"},
     {"ticket", TOOL_TICKET, 0, 0, ""},
     {"load", TOOL_LOAD, 0, 0, ""},
     {"help", TOOL_HELP, 0, 0, ""},
@@ -105,7 +105,8 @@ static const char help[] =
     "  gsrelay join CODE         join a room\n"
     "  gsrelay send CODE TEXT... join, send the text, leave\n"
     "  gsrelay watch CODE        join and print what arrives, until Ctrl+C\n"
-    "  gsrelay ping              measure the way to the relay and back\n"
+    "  gsrelay ping [CODE]       measure the way to the relay and back; as a member of a\n"
+    "                            room by UDP: jitter, loss, the room's clock as well\n"
     "  gsrelay ticket            make a ticket from a secret (see below)\n"
     "  gsrelay load              see what a relay carries (see below)\n"
     "\n"
@@ -542,4 +543,22 @@ int options_parse(int argc, char **argv, struct tool_options *out)
     if (out->command == TOOL_LOAD && !out->has_stream)
         out->stream = 1;
     return check_together(out);
+}
+
+bool options_words(const struct tool_options *from, char *out, size_t capacity, size_t *size_out)
+{
+    size_t size = 0;
+
+    for (unsigned i = 0; i < from->word_count; i++) {
+        size_t word_size = strlen(from->words[i]);
+
+        if (size + word_size + 1 > capacity)
+            return false;
+        if (i > 0)
+            out[size++] = ' ';
+        memcpy(out + size, from->words[i], word_size);
+        size += word_size;
+    }
+    *size_out = size;
+    return true;
 }

@@ -154,15 +154,3 @@ bool print_state(const struct gsrelay_event *event, bool is_json)
     text_escape(event->bytes, event->size, false, text);
     return print_line("%u: %s", event->member, text);
 }
-
-bool print_quality(struct gsrelay_client *client, uint16_t member)
-{
-    struct gsrelay_quality quality;
-
-    if (gsrelay_get_quality(client, member, &quality) != GSRELAY_OK)
-        return true;
-    return print_line("{\"event\":\"quality\",\"member\":%u,\"rtt_us\":%u,\"jitter_us\":%u,"
-                      "\"loss_up_ppm\":%u,\"loss_down_ppm\":%u,\"queue_us\":%u}",
-                      member, quality.rtt_us, quality.jitter_us, quality.loss_up_ppm,
-                      quality.loss_down_ppm, quality.queue_us);
-}

@@ -10,6 +10,7 @@
  * mint.c     ticket
  * load*.c    load: see load.h
  * input.c    standard input, read by a thread of its own, because Windows cannot wait for it
+ * quality.c  how good the way to the relay is
  * output.c   what is printed, with nothing in it that could drive a terminal
  * Threads: the main thread, and the one that input.c starts. */
 
@@ -99,6 +100,9 @@ struct tool_options {
 int options_parse(int argc, char **argv, struct tool_options *out);
 void options_help(void);
 
+/* The words of send, with a space between. False when they do not fit. */
+bool options_words(const struct tool_options *from, char *out, size_t capacity, size_t *size_out);
+
 int member_run(const struct tool_options *options);
 int mint_run(const struct tool_options *options);
 int load_run(const struct tool_options *options);
@@ -142,8 +146,11 @@ bool print_line(const char *format, ...) GSRELAY_PRINTF(1, 2);
 /* "3: text" or a JSON object. */
 bool print_state(const struct gsrelay_event *event, bool is_json);
 
-/* What is known of a member's way to the relay, as a JSON object; nothing if nothing is known. */
-bool print_quality(struct gsrelay_client *client, uint16_t member);
+/* What the host is told of the others' ways to the relay, as JSON objects. */
+bool print_quality_of_others(struct gsrelay_client *client);
+
+/* The own one and the room's clock. 1; 0 if nothing is known yet; -1 if it cannot be written. */
+int print_own_quality(struct gsrelay_client *client, bool is_json);
 
 /* Writes bytes as text that is safe to print: valid, printable UTF-8 stays as it is, everything
  * else becomes \n, \t, \xHH or \u{HHHH}. With is_json also quotes and backslashes are escaped, as

@@ -54,6 +54,8 @@ static void options__of_each_command__are_read(void **state)
     assert_int_equal(parse("send ABC -- --json"), 0);
     assert_string_equal(options.words[0], "--json");
     assert_false(options.is_json);
+    assert_int_equal(parse("ping K7QX9P"), 0);
+    assert_string_equal(options.code, "K7QX9P");
     assert_int_equal(parse("ping --count=9"), 0);
     assert_int_equal(options.count, 9);
     assert_int_equal(
