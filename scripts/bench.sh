@@ -22,7 +22,7 @@ bench_need_coturn() {
 # Puts the text of $1 between the marks of the page.
 bench_into_page() {
     awk -v text="$1" '
-        /^<!-- measured: end -->/ { skip = 0 }
+        /^<!-- measured: end -->/ { skip = 0; print "" }
         !skip { print }
         /^<!-- measured: begin/ {
             print ""

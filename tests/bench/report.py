@@ -141,12 +141,12 @@ class Picture:
                                   if (good := [run for run in all_runs if not run["void"] and run.get("near", True)])})
                        for members in (8, 32, 64)]
         self.servers = [server for server in ORDER if any(server in bars for _, bars in self.panels)]
-        values = [value for _, bars in self.panels for value in bars.values()] or [1, 10]
-        self.low = 10 ** math.floor(math.log10(min(values)))
-        self.high = 10 ** math.ceil(math.log10(max(values)))
+        values = [value for _, bars in self.panels for value in bars.values()] or [1]
+        self.step = next(step for step in (10, 100, 500, 1000, 2000, 5000, 10 ** 5) if max(values) <= 5 * step)
+        self.high = self.step * math.ceil(max(values) / self.step)
 
     def x(self, value):
-        return self.PANEL * math.log(value / self.low) / math.log(self.high / self.low)
+        return self.PANEL * value / self.high
 
     def svg(self):
         width = self.LEFT + 3 * (self.PANEL + self.GAP)
@@ -165,12 +165,10 @@ class Picture:
     def panel(self, left, members, bars):
         bottom = self.TOP + self.STEP * len(self.servers)
         out = [f'<text x="{left}" y="{self.TOP - 16}" font-weight="bold">rooms of {members}</text>']
-        mark = self.low
-        while mark <= self.high:
+        for mark in range(0, self.high + 1, self.step):
             x = left + self.x(mark)
             out.append(f'<line x1="{x:.1f}" y1="{self.TOP - 6}" x2="{x:.1f}" y2="{bottom}" stroke="#dddddd"/>')
             out.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{mark}</text>')
-            mark *= 10
         for row, server in enumerate(self.servers):
             if server in bars:
                 y = self.TOP + row * self.STEP
