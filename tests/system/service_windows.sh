@@ -144,6 +144,8 @@ play_round() {
     refusals=$(grep -c 'evt=reload_refused' "$log")
     expect_service 2 "reload of a file with a mistake" reload
     said 'relay.ini:3: [udp] prot: there is no such key' "says where and what"
+    expect_service 2 "restart with a mistake in the file" restart
+    said 'nothing was restarted' "stops nothing"
     # By hand, so that the service itself has to see it.
     wine "$scm_control" gsrelay 6 </dev/null >/dev/null 2>&1 || fail "PARAMCHANGE was not taken"
     logged "evt=reload_refused" $((refusals + 1)) "it is refused"
