@@ -170,6 +170,15 @@ static BOOL script_post_accept(struct net_system *system, LPFN_ACCEPTEX call, SO
                                              address_size, overlapped);
 }
 
+static BOOL script_post_connect(struct net_system *system, LPFN_CONNECTEX call, SOCKET socket,
+                                const struct sockaddr *address, int size, OVERLAPPED *overlapped)
+{
+    return fails(&script_of(system)->post_connect)
+               ? FALSE
+               : net_system_windows()->post_connect(system, call, socket, address, size,
+                                                    overlapped);
+}
+
 static BOOL script_operation_result(struct net_system *system, SOCKET socket,
                                     OVERLAPPED *overlapped, DWORD *transferred)
 {
@@ -252,6 +261,7 @@ void script_init(struct script *script)
     system->post_recv = script_post_recv;
     system->post_send = script_post_send;
     system->post_accept = script_post_accept;
+    system->post_connect = script_post_connect;
     system->operation_result = script_operation_result;
     system->cancel = script_cancel;
     system->associate = script_associate;

@@ -26,6 +26,7 @@ struct script {
     struct fault associate;
     struct fault find_extension;
     struct fault post_accept;
+    struct fault post_connect;
     struct fault accept_result; /* A completed accept that is told to have failed. */
     struct fault update_context;
     struct fault post_recv;
