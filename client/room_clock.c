@@ -108,7 +108,7 @@ bool room_clock_read(struct room_clock *clock, uint64_t now_ns, uint64_t *time_n
     const struct room_clock_sample *best;
     int64_t time_ns;
 
-    if (clock->count == 0)
+    if (clock->count == 0 || now_ns > TIME_LIMIT_NS)
         return false;
     /* Time that goes back counts as standing still. */
     if (now_ns < clock->samples[clock->count - 1].at_ns)

@@ -5,8 +5,10 @@
 
 static uint8_t byte_of(uint32_t number, uint32_t index)
 {
-    return index < NUMBER_SIZE ? (uint8_t)(number >> 8 * index)
-                               : (uint8_t)(number * 31 + index * 7 + index / 256);
+    const uint32_t value =
+        index < NUMBER_SIZE ? number >> 8 * index : number * 31 + index * 7 + index / 256;
+
+    return (uint8_t)value;
 }
 
 uint32_t sim_blob_make(struct sim_blobs *blobs, uint32_t room, uint32_t host_epoch, uint32_t size,
