@@ -144,7 +144,8 @@ void command_refuse(struct control *control, uint32_t index, uint32_t request, u
 
 /* blob_verb.c */
 
-/* Whether a request of the session about the room's blob is with its worker. */
+/* The worker's answer to what a session has asked about its room's blob. Returns why the client is
+ * refused what the worker has allowed. */
 struct refusal blob_verb_settle(struct control *control, uint32_t worker, uint32_t index,
                                 const struct event *event);
 
@@ -156,7 +157,7 @@ void blob_verb_host_changed(struct control *control, uint32_t worker, const stru
 void blob_verb_tell_host(struct control *control, uint32_t connection, uint32_t worker,
                          struct room_ref room, uint32_t host_epoch);
 
-/* The room was made, or its last member before this one had left: no upload of it goes on. */
+/* Somebody has come to an empty room, as its host: no upload of it goes on. */
 void blob_verb_forget_upload(struct control *control, uint32_t worker, struct room_ref room);
 
 /* Nothing more of a blob goes to this connection. */
