@@ -215,6 +215,25 @@ expect_text json.out '"event":"joined"' "JSON has the joining"
 expect_text json.out '"event":"member_left"' "JSON has the leaving"
 [ -s "$work_dir/json.err" ] && fail "-q was not quiet"
 
+# --- A host that is killed ------------------------------------------------------------------------
+
+# Both its connection and its datagrams end; it is a member still when another one is host.
+begin doomed create --election lowest_rtt
+exec 3>"$work_dir/doomed.in"
+doomed_pid=$tool_pid
+wait_for_line doomed.out || finish
+begin witness watch "$(first_line doomed.out)"
+exec 4>"$work_dir/witness.in"
+witness_pid=$tool_pid
+wait_for witness.err "in room" || finish
+# timeout(1) leads a group of its own.
+kill -KILL -"$doomed_pid"
+wait_for witness.err "the host is now member" && pass "a host that is killed is followed at once"
+no_text witness.err "left:" "and is still a member"
+kill -INT $witness_pid
+ends $witness_pid 0 "the witness"
+exec 3>&- 4>&-
+
 # --- What a host leaves for the next one -----------------------------------------------------------
 
 head -c 65536 /dev/urandom >"$work_dir/saved"
