@@ -192,6 +192,10 @@ static void flush(struct worker *worker)
         }
         for (unsigned i = 0; i < count; i++) {
             fill_outgoing(&worker->outgoing[i], &worker->outputs[i]);
+            /* Players who share an address are rare, and load generators: what a load costs should
+             * not depend on how many sockets its players have. */
+            worker->outgoing[i].is_apart =
+                i > 0 && worker->outputs[i].slot != worker->outputs[i - 1].slot;
         }
         (void)net_udp_send(worker->net, worker->outgoing, count);
         for (unsigned i = 0; i < count; i++) {

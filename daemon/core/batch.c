@@ -51,6 +51,7 @@ void batch_add(struct core *core, uint32_t slot_index, const struct path *path,
     batch->notes[index].type = (uint8_t)type;
     batch->notes[index].deliveries = (uint8_t)deliveries;
     batch->outputs[index] = (struct output){.path = *path,
+                                            .slot = slot_index,
                                             .head = batch->heads[index],
                                             .body = room + DATAGRAM_HEAD_SIZE,
                                             .tag = batch->tags[index],

@@ -76,6 +76,7 @@ struct path {
  * memory and stay valid until core_output_done(). */
 struct output {
     struct path path;
+    uint32_t slot; /* Index of the member's. */
     const uint8_t *head;
     const uint8_t *body;
     const uint8_t *tag;

@@ -126,6 +126,7 @@ static void send_bye(struct core *core, uint32_t index)
     memcpy(bytes, slot->bye, sizeof(slot->bye));
     batch->notes[place] = (struct batch_note){.type = DATAGRAM_BYE};
     batch->outputs[place] = (struct output){.path = slot->path,
+                                            .slot = index,
                                             .head = bytes,
                                             .body = bytes + DATAGRAM_HEAD_SIZE,
                                             .tag = bytes + DATAGRAM_HEAD_SIZE + BODY_BYE_SIZE,

@@ -74,6 +74,7 @@ struct net_vector {
 struct net_outgoing {
     struct addr to;
     uint32_t socket_index; /* The socket that it leaves by; its family is that of to. */
+    bool is_apart; /* Not to share a send with the one before, though it may be to the same peer. */
     /* Written by net_udp_send(), a negative enum result or RESULT_OK:
      *   RESULT_OK           the system took it.
      *   RESULT_AGAIN        the system's buffer is full: dropped.

@@ -117,7 +117,7 @@ static bool may_join(const struct send_batch *batch, const struct net_outgoing *
 {
     const unsigned message = batch->message_count - 1;
 
-    return batch->message_count > 0 && batch->is_last_open && size > 0 &&
+    return batch->message_count > 0 && batch->is_last_open && size > 0 && !outgoing->is_apart &&
            size <= batch->segment_sizes[message] &&
            batch->message_sizes[message] + size <= NET_DATAGRAM_MAX &&
            addr_equal(&batch->entries[batch->datagram_count - 1]->to, &outgoing->to);

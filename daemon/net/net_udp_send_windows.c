@@ -37,7 +37,7 @@ static unsigned run_of(const struct net_udp *net, const struct net_outgoing firs
     if (!net->sockets[first->socket_index].has_segments || segment_size == 0) {
         return 1;
     }
-    while (run < most && first[run].socket_index == first->socket_index &&
+    while (run < most && !first[run].is_apart && first[run].socket_index == first->socket_index &&
            addr_equal(&first[run].to, &first->to) && is_sendable(net, &first[run])) {
         const size_t size = size_of(&first[run]);
 

@@ -31,9 +31,6 @@ SETTINGS = {
     "udp.challenge_per_ip_s": "4096",
     "limits.room_deliveries_s": "1000000",
     "room.auto_tick_max": "0",
-    # The members of a generator share a socket, so that datagrams to different ones would leave together;
-    # those of real players do not.
-    "udp.segment": "no",
 }
 # A run that lost more than this was short of processor, and says nothing about the price of a state.
 LOST_MAX = 0.05

@@ -138,6 +138,24 @@ static void segments__equal_and_to_one_peer__leave_as_one_send(void **state)
     close_scripted(&script, net);
 }
 
+static void segments__that_are_to_be_apart__begin_anew(void **state)
+{
+    struct script script = make_script();
+    struct net_udp *const net = open_segmenting(&script);
+    struct net_outgoing batch[12];
+
+    (void)state;
+    prepare(net, batch, 12, NULL);
+    batch[0].is_apart = true; /* Of nothing. */
+    batch[4].is_apart = true;
+    batch[5].is_apart = true;
+    assert_int_equal(net_udp_send(net, batch, 12), 12);
+    assert_int_equal(script.messages, 2); /* One goes alone. */
+    assert_int_equal(counters_of(net).sent_segmented, 4 + 7);
+    expect(net, batch, 12);
+    close_scripted(&script, net);
+}
+
 static void segments__of_other_lengths_and_peers__begin_anew(void **state)
 {
     /* A new send begins behind a shorter one, at a longer one, at an empty one and behind it, at
@@ -336,6 +354,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(segments__equal_and_to_one_peer__leave_as_one_send),
+        cmocka_unit_test(segments__that_are_to_be_apart__begin_anew),
         cmocka_unit_test(segments__of_other_lengths_and_peers__begin_anew),
         cmocka_unit_test(segments__together_65507__are_the_most),
         cmocka_unit_test(trial__not_cut_or_lost__is_off),

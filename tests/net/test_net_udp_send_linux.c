@@ -43,6 +43,27 @@ static void segments__equal_and_to_one_peer__leave_as_one_send(void **state)
     udp_batch_close(&script, net);
 }
 
+static void segments__that_are_to_be_apart__begin_anew(void **state)
+{
+    uint32_t numbers[12];
+    struct net_outgoing batch[12];
+    struct script script;
+
+    (void)state;
+    script_init(&script);
+    struct net_udp *const net = open_segmenting(&script);
+    script.chunk = 1;
+    udp_batch_prepare(net, numbers, batch, 12, true);
+    batch[0].is_apart = true; /* Of nothing. */
+    batch[4].is_apart = true;
+    batch[5].is_apart = true;
+    assert_int_equal(net_udp_send(net, batch, 12), 12);
+    assert_int_equal(script.calls[CALL_SENDMMSG], 3);
+    assert_int_equal(udp_batch_counters(net).sent_segmented, 4 + 7);
+    udp_batch_expect(net, batch, 12);
+    udp_batch_close(&script, net);
+}
+
 static void segments__of_other_lengths_and_peers__begin_anew(void **state)
 {
     /* Lengths, and where a new send begins: behind a shorter one, at a longer one, at an empty one
@@ -333,6 +354,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(segments__equal_and_to_one_peer__leave_as_one_send),
+        cmocka_unit_test(segments__that_are_to_be_apart__begin_anew),
         cmocka_unit_test(segments__of_other_lengths_and_peers__begin_anew),
         cmocka_unit_test(segments__short_counts__nothing_is_lost_or_doubled),
         cmocka_unit_test(segments__refused__leave_one_by_one),
