@@ -64,8 +64,8 @@ adds_up() { # NAME RECEIVERS
     fi
 }
 
-counter() { # LOG NAME : in the worker's last counters.
-    tr -d '\r' <"$work_dir/$1.log" | grep 'scope=worker ' | tail -n 1 | tr ' ' '\n' | sed -n "s/^$2=//p"
+counter() { # LOG NAME [SCOPE] : in the last counters of the worker, or of another scope.
+    tr -d '\r' <"$work_dir/$1.log" | grep "scope=${3:-worker} " | tail -n 1 | tr ' ' '\n' | sed -n "s/^$2=//p"
 }
 
 # --- What it counts ------------------------------------------------------------------------------
@@ -93,6 +93,8 @@ if [ -z "$is_windows" ]; then
         "$(($(figure plain sent) + $(figure closed sent)))" -eq "$(counter open records_admitted)"
     is plain "the relay sent what was delivered" \
         "$(($(figure plain delivered) + $(figure closed delivered)))" -eq "$(counter open deliveries_sent)"
+    # They share a socket; what they cost the relay is still what players with one each would.
+    is plain "no two members share a send" "$(counter open sent_segmented udp)" -eq 0
 fi
 sh "$(dirname "$0")/check_run.sh" "$(dirname "$0")/../../proto/reason.h" "$work_dir/open.log" ||
     fail "the relay's ledgers"
