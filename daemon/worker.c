@@ -181,12 +181,11 @@ static enum output_result output_result(int result)
  * how long a PING lay, is told to members and must not leave the turn's own work out. */
 static void flush(struct worker *worker)
 {
-    for (;;) {
-        unsigned count = 0;
+    unsigned count = 0;
 
+    do {
         worker->now_ns = os_clock_ns();
         count = core_output(worker->core, worker->outputs, SEND_BATCH, worker->now_ns);
-
         if (count == 0) {
             return;
         }
@@ -202,7 +201,7 @@ static void flush(struct worker *worker)
             worker->outputs[i].result = output_result(worker->outgoing[i].result);
         }
         core_output_done(worker->core, worker->outputs, count);
-    }
+    } while (core_has_output(worker->core));
 }
 
 /* Receives until the sockets are empty or the turn has had enough: in overload, states then grow

@@ -236,6 +236,11 @@ unsigned core_output(struct core *core, struct output outputs[], unsigned capaci
     return batch->count;
 }
 
+bool core_has_output(const struct core *core)
+{
+    return core->answers.count > 0 || core->dirty.count > 0;
+}
+
 static void count_outcome(struct core *core, const struct output *output,
                           const struct batch_note *note)
 {

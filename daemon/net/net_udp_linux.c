@@ -48,7 +48,7 @@ static void arm(struct net_udp *net, struct udp_socket *socket)
     struct net_system *const system = net->system;
 
     if (!socket->is_registered) {
-        struct epoll_event event = {.events = EPOLLIN,
+        struct epoll_event event = {.events = EPOLLIN | EPOLLET,
                                     .data.u32 = (uint32_t)(socket - net->sockets)};
         if (system->epoll_ctl(system, net->waiter.epoll_fd, EPOLL_CTL_ADD, socket->fd, &event) !=
                 0 &&
@@ -405,7 +405,8 @@ static void receive_from(struct net_udp *net, uint32_t index, struct receive_pro
     net_backoff_reset(&socket->backoff);
     accept_messages(net, index, (unsigned)count, progress);
     if ((unsigned)count < wanted) {
-        /* Empty, or an error cut the batch short; the level-triggered set tells the latter. */
+        /* Empty. (The kernel also ends a batch at an error, which an unconnected socket has only if
+         * a security module refuses; the next datagram tells of what lies behind it.) */
         arm(net, socket);
     }
 }

@@ -17,8 +17,10 @@
 #define UDP_SEGMENT 103 /* Linux 4.18; older headers lack it. */
 #endif
 
-/* Where a socket stands; it is always in exactly one of these. The epoll set is level-triggered, so
- * that an ARMED socket cannot miss a datagram. */
+/* Where a socket stands; it is always in exactly one of these. In the epoll set sockets are
+ * edge-triggered, which saves the kernel a look at each wait: each datagram that comes to an ARMED
+ * socket is told, and a socket is ARMED only once it was found empty, or gave less than was asked
+ * for. */
 enum socket_state {
     SOCKET_ARMED,   /* In the epoll set; nothing known to wait. */
     SOCKET_READY,   /* To be drained; in the epoll set or not. */

@@ -149,8 +149,12 @@ void fixture_flush(struct fixture *fixture)
 {
     struct output outputs[64];
     unsigned count = 0;
+    bool has_more = true;
 
     while ((count = core_output(fixture->core, outputs, fixture->capacity, fixture->now_ns)) > 0) {
+        if (!has_more) {
+            fail("core_has_output() was false, and there was more");
+        }
         fixture_check(fixture);
         for (unsigned index = 0; index < count; index++) {
             struct output *output = &outputs[index];
@@ -169,6 +173,7 @@ void fixture_flush(struct fixture *fixture)
                    output->tag_size);
         }
         core_output_done(fixture->core, outputs, count);
+        has_more = core_has_output(fixture->core);
         fixture_check(fixture);
     }
     core_output_done(fixture->core, outputs, 0);

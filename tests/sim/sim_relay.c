@@ -248,14 +248,15 @@ static void flush(struct sim_relay *relay, uint32_t index, uint64_t now_ns)
 {
     struct core *core = relay->workers[index].core;
     struct output outputs[OUTPUTS_MAX];
-    unsigned count;
 
-    while ((count = core_output(core, outputs, OUTPUTS_MAX, now_ns)) > 0) {
+    do {
+        const unsigned count = core_output(core, outputs, OUTPUTS_MAX, now_ns);
+
         for (unsigned i = 0; i < count; i++) {
             send_one(relay, index, &outputs[i], now_ns);
         }
         core_output_done(core, outputs, count);
-    }
+    } while (core_has_output(core));
 }
 
 static bool run_worker(struct sim_relay *relay, uint32_t index, uint64_t now_ns)
