@@ -122,7 +122,8 @@ void core_run_timers(struct core *core, uint64_t now_ns);
 unsigned core_output(struct core *core, struct output outputs[], unsigned capacity,
                      uint64_t now_ns);
 
-/* Whether core_output() would give more by what has come so far, and did not because it was full. */
+/* Whether core_output() would give more by what has come so far, and did not because it was full.
+ */
 bool core_has_output(const struct core *core);
 
 /* Takes back what core_output() gave, with `result` filled in, and does the counting. */
