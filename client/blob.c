@@ -119,6 +119,7 @@ static void piece_taken(struct gsrelay_client *client)
     if (put->offset == put->total) {
         put->state = BLOB_PUT_IDLE;
         client->blob_got.is_coming = false; /* The relay sends no more of an earlier one. */
+        client->blob_got.told_epoch = put->host_epoch;
         client_event_push(client, &done, NULL, 0);
     }
 }
@@ -159,8 +160,10 @@ void blob_link_lost(struct gsrelay_client *client)
 
 static void tell(struct gsrelay_client *client, uint32_t size)
 {
-    struct gsrelay_event event = {.type = GSRELAY_EVENT_BLOB, .blob_bytes = size};
+    struct gsrelay_event event = {
+        .type = GSRELAY_EVENT_BLOB, .host_epoch = client->room.host_epoch, .blob_bytes = size};
 
+    client->blob_got.told_epoch = client->room.host_epoch;
     client->blob_got.is_coming = false;
     client->blob_got.size = size;
     if (size > client->options.blob_bytes) {
@@ -174,6 +177,11 @@ void blob_host_told(struct gsrelay_client *client)
 {
     if (client->options.blob_bytes > 0 && (client->link.features & FEATURE_BLOBS) == 0)
         tell(client, 0);
+}
+
+void blob_room_made(struct gsrelay_client *client)
+{
+    client->blob_got.told_epoch = client->room.host_epoch;
 }
 
 static void begin(struct blob_got *got, const struct control_blob *part)
@@ -190,6 +198,9 @@ void blob_part_take(struct gsrelay_client *client, const struct control_blob *pa
     struct blob_got *got = &client->blob_got;
 
     if (client->options.blob_bytes == 0)
+        return;
+    /* After a resume the relay sends all of it again: it cannot know how much had come. */
+    if (got->told_epoch == client->room.host_epoch)
         return;
     if (part->offset == 0)
         begin(got, part);
@@ -226,4 +237,5 @@ void blob_forget(struct gsrelay_client *client)
         fail(client, &left);
     client->blob_got.is_coming = false;
     client->blob_got.size = 0;
+    client->blob_got.told_epoch = 0;
 }

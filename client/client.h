@@ -201,8 +201,9 @@ struct blob_got {
     uint32_t version;
     uint32_t total;
     uint32_t offset;
-    uint32_t size;  /* Of the whole blob that is in `bytes`; 0 while one is coming. */
-    uint8_t *bytes; /* options.blob_bytes */
+    uint32_t size;       /* Of the whole blob that is in `bytes`; 0 while one is coming. */
+    uint32_t told_epoch; /* The host epoch whose blob needs no telling any more; 0 = none. */
+    uint8_t *bytes;      /* options.blob_bytes */
 };
 
 /* --- Datagrams (udp.c, send.c) --------------------------------------------------------------- */
@@ -430,6 +431,9 @@ void blob_part_take(struct gsrelay_client *client, const struct control_blob *pa
 /* We have become host. A relay that keeps no blobs says nothing; the program is told all the same.
  */
 void blob_host_told(struct gsrelay_client *client);
+
+/* We have made the room, so nobody can have left anything. */
+void blob_room_made(struct gsrelay_client *client);
 
 void blob_link_lost(struct gsrelay_client *client);
 

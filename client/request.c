@@ -224,6 +224,16 @@ static void refuse_large(struct gsrelay_client *client, struct request *request)
     (void)request_add(client, &leave, true);
 }
 
+static void enter(struct gsrelay_client *client, const struct request *request,
+                  const struct control_membership *membership)
+{
+    room_enter(client, membership, request->is_own ? 0 : request->number);
+    if (request->type == CONTROL_CREATE)
+        blob_room_made(client);
+    else if (membership->host == membership->member)
+        blob_host_told(client);
+}
+
 static void take_room_state(struct gsrelay_client *client,
                             const struct control_membership *membership)
 {
@@ -232,7 +242,7 @@ static void take_room_state(struct gsrelay_client *client,
 
         if (request->state == REQUEST_UNSURE && is_entering(request) && !client->room.exists) {
             request->state = REQUEST_FREE;
-            room_enter(client, membership, request->is_own ? 0 : request->number);
+            enter(client, request, membership);
             return;
         }
     }
@@ -242,8 +252,6 @@ static void take_room_state(struct gsrelay_client *client,
 static void take_membership(struct gsrelay_client *client, struct request *request,
                             const struct control_membership *membership)
 {
-    uint32_t number = request->is_own ? 0 : request->number;
-
     if ((!is_entering(request) && request->type != CONTROL_ROOM_STATE) ||
         !room_is_sound(membership)) {
         bad_message(client);
@@ -258,9 +266,7 @@ static void take_membership(struct gsrelay_client *client, struct request *reque
     if (request->type == CONTROL_ROOM_STATE)
         take_room_state(client, membership);
     else
-        room_enter(client, membership, number);
-    if (request->type == CONTROL_JOIN && membership->host == membership->member)
-        blob_host_told(client);
+        enter(client, request, membership);
 }
 
 static void take_ok(struct gsrelay_client *client, struct request *request)

@@ -34,6 +34,7 @@ struct member {
     bool has_session;
     bool is_bound;
     bool is_code_shown;    /* create: the code was printed. */
+    uint16_t own;          /* Our member id. */
     uint32_t request;      /* create, join; ping: the one that is out. */
     uint32_t blob_request; /* --blob: its upload; 0 = none is out. */
     uint32_t pings;
@@ -68,11 +69,16 @@ static void end(struct member *member, int exit_code)
         member->is_done = true;
 }
 
+static void check(struct member *member, int exit_code)
+{
+    if (exit_code != TOOL_DONE)
+        end(member, exit_code);
+}
+
 /* Somebody closed our output (a pipe into `head`): there is no use in going on. */
 static void check_output(struct member *member, bool is_written)
 {
-    if (!is_written)
-        end(member, TOOL_REFUSED);
+    check(member, is_written ? TOOL_DONE : TOOL_REFUSED);
 }
 
 /* --- Starting -------------------------------------------------------------------------------- */
@@ -261,69 +267,19 @@ static void show_code(struct member *member)
         check_output(member, print_line("%s", room.code));
 }
 
-/* --- What hosts leave for hosts -------------------------------------------------------------- */
-
-static uint8_t blob[GSRELAY_BLOB_MAX];
-
-static void leave_blob(struct member *member)
-{
-    const int size = blob_file_read(member->options->blob_file, blob, sizeof(blob));
-    int32_t request;
-
-    if (size < 0) {
-        end(member, TOOL_USAGE);
-        return;
-    }
-    request = gsrelay_set_blob(member->client, blob, (size_t)size);
-    member->blob_request = request > 0 ? (uint32_t)request : 0;
-}
-
-static void on_blob_left(struct member *member)
-{
-    char text[400];
-
-    member->blob_request = 0;
-    if (member->options->is_json)
-        check_output(member, print_line("{\"event\":\"blob_left\"}"));
-    snprintf(text, sizeof(text), "the relay keeps %.300s for the next host",
-             member->options->blob_file);
-    note(member, text);
-}
-
-static void on_blob(struct member *member, const struct gsrelay_event *event)
-{
-    const struct tool_options *options = member->options;
-    const size_t size = gsrelay_get_blob(member->client, blob, sizeof(blob));
-    char text[400];
-
-    if (options->blob_out_file == NULL)
-        return;
-    if (size > 0 && blob_file_write(options->blob_out_file, blob, size) < 0) {
-        end(member, TOOL_USAGE);
-        return;
-    }
-    if (options->is_json)
-        check_output(member, print_line("{\"event\":\"blob\",\"bytes\":%u}", event->blob_bytes));
-    if (size == 0)
-        snprintf(text, sizeof(text), "we are the host; the one before has left nothing");
-    else
-        snprintf(text, sizeof(text), "we are the host; what the one before has left is in %.300s",
-                 options->blob_out_file);
-    note(member, text);
-}
-
 static void on_joined(struct member *member, const struct gsrelay_event *event)
 {
     char text[128];
 
+    member->own = event->member;
     if (member->options->groups != 0)
         (void)gsrelay_subscribe(member->client, member->options->groups);
     if (member->options->is_json && listens(member))
         check_output(member, print_line("{\"event\":\"joined\",\"code\":\"%s\",\"member\":%u,"
                                         "\"host\":%u}",
                                         event->code, event->member, event->host));
-    if (member->options->blob_file != NULL)
-        leave_blob(member);
+    if (member->options->blob_file != NULL && !member->is_ending)
+        check(member, tool_blob_leave(member->options, member->client, &member->blob_request));
     snprintf(text, sizeof(text), "in room %s as member %u%s", event->code, event->member,
              event->host == event->member ? ", its host" : "");
     note(member, text);
@@ -366,9 +322,17 @@ static void on_host(struct member *member, const struct gsrelay_event *event)
     char text[64];
 
     if (member->options->is_json && listens(member))
-        check_output(member, print_line("{\"event\":\"host_changed\",\"host\":%u}", event->host));
-    snprintf(text, sizeof(text), "the host is now member %u", event->host);
-    note(member, text);
+        check_output(member,
+                     print_line("{\"event\":\"host_changed\",\"host\":%u,\"host_epoch\":%u}",
+                                event->host, event->host_epoch));
+    if (event->host == 0)
+        note(member, "the room has no host now");
+    else if (event->host == member->own)
+        note(member, "we are the host now");
+    else {
+        snprintf(text, sizeof(text), "the host is now member %u", event->host);
+        note(member, text);
+    }
 }
 
 static void on_request_failed(struct member *member, const struct gsrelay_event *event)
@@ -408,6 +372,16 @@ static void on_pong(struct member *member, const struct gsrelay_event *event)
     member->request = 0;
     if (++member->pings >= options->count)
         end(member, TOOL_DONE);
+}
+
+static void on_request_done(struct member *member, const struct gsrelay_event *event)
+{
+    if (member->blob_request == 0 || event->request != member->blob_request) {
+        on_pong(member, event);
+        return;
+    }
+    member->blob_request = 0;
+    check(member, tool_blob_left(member->options));
 }
 
 static void on_disconnected(struct member *member, const struct gsrelay_event *event)
@@ -489,10 +463,7 @@ static void on_event(struct member *member, const struct gsrelay_event *event)
         on_disconnected(member, event);
         break;
     case GSRELAY_EVENT_REQUEST_DONE:
-        if (member->blob_request != 0 && event->request == member->blob_request)
-            on_blob_left(member);
-        else
-            on_pong(member, event);
+        on_request_done(member, event);
         break;
     case GSRELAY_EVENT_REQUEST_FAILED:
         on_request_failed(member, event);
@@ -526,7 +497,7 @@ static void on_event(struct member *member, const struct gsrelay_event *event)
         on_connection(member, event);
         break;
     case GSRELAY_EVENT_BLOB:
-        on_blob(member, event);
+        check(member, tool_blob_got(member->options, member->client, event));
         break;
     case GSRELAY_EVENT_QUALITY:
         if (member->options->is_json && listens(member))

@@ -6,7 +6,7 @@
  *
  * options.c  the command line -> struct tool_options
  * member.c   create, join, send, watch, ping: one client on the library's sockets
- * blob.c     the files of --blob and --blob-out
+ * blob.c     what hosts leave for hosts: --blob and --blob-out
  * mint.c     ticket
  * load*.c    load: see load.h
  * input.c    standard input, read by a thread of its own, because Windows cannot wait for it
@@ -111,13 +111,20 @@ int load_run(const struct tool_options *options);
  * -1 when there is none or it does not fit. */
 int file_line_read(const char *path, const char *what, char *out, size_t size);
 
-/* Reads a whole file. Returns its size, or complains and returns -1 when it cannot be read or is
- * larger than capacity. */
-int blob_file_read(const char *path, uint8_t *out, size_t capacity);
+/* --- blob.c ---------------------------------------------------------------------------------- */
 
-/* Writes a whole file, in place of what was in it. Complains and returns
- * -1. */
-int blob_file_write(const char *path, const uint8_t *bytes, size_t size);
+/* All return TOOL_DONE, or the exit code to end with; what is wrong was said. */
+
+/* Leaves the file of --blob with the relay; the request is out then. */
+int tool_blob_leave(const struct tool_options *options, struct gsrelay_client *client,
+                    uint32_t *request_out);
+
+/* Tells that the relay has it. */
+int tool_blob_left(const struct tool_options *options);
+
+/* Puts what came with GSRELAY_EVENT_BLOB into the file of --blob-out, if there is one. */
+int tool_blob_got(const struct tool_options *options, const struct gsrelay_client *client,
+                  const struct gsrelay_event *event);
 
 /* --- input.c --------------------------------------------------------------------------------- */
 

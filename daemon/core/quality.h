@@ -12,8 +12,9 @@
  *
  * The smoothing is RFC 6298 2.2 and 2.3 (alpha 1/8, beta 1/4). Jitter is the mean deviation of the
  * round trip: the interarrival jitter of RFC 3550 6.4.1 needs the sender's time in each datagram,
- * which DATA does not have. What a client says about itself is checked for what is possible; beyond
- * that it can only spoil its own figures.
+ * which DATA does not have. What a client says about itself is checked for what is possible; within
+ * that it can make its own figures better or worse, and so win an election by the shortest round
+ * trip (host.h): that rule trusts the members.
  * Threads: one owner. Memory: the caller's; zero bytes = nothing known. */
 
 /* Counts of both directions; differences of them fit 32 bits. */

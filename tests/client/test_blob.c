@@ -249,6 +249,130 @@ static void parts__whole__are_told_once(void **state)
     assert_int_equal(gsrelay_get_blob(link.client, read, 3), BLOB_BYTES);
 }
 
+/* The connection breaks and the session goes on, in a room where nothing has changed. */
+static void resume(uint32_t host_epoch)
+{
+    link.relay.membership.host = OWN;
+    link.relay.membership.host_epoch = host_epoch;
+    link.relay.is_in_room = true;
+    fake_link_break(&link);
+    fake_link_pass(&link, 5 * FAKE_S);
+    assert_true(fake_link_event(&link, GSRELAY_EVENT_RESUMED, NULL));
+}
+
+static void expect_no_blob(void)
+{
+    fake_link_turn(&link);
+    assert_false(fake_link_event(&link, GSRELAY_EVENT_BLOB, NULL));
+    assert_int_equal(gsrelay_get_state(link.client), GSRELAY_STATE_CONNECTED);
+}
+
+static void parts__again_after_a_resume__are_passed_over(void **state)
+{
+    (void)state;
+    join(1, FEATURE_BLOBS, BLOB_BYTES);
+    become_host(2);
+    send_parts(7, BLOB_BYTES, 0, BLOB_BYTES);
+    expect_blob(BLOB_BYTES);
+    resume(2);
+    send_parts(7, BLOB_BYTES, 0, BLOB_BYTES - 1);
+    expect_no_blob();
+    assert_int_equal(gsrelay_get_blob(link.client, read, sizeof(read)), BLOB_BYTES);
+    send_part(7, BLOB_BYTES, BLOB_BYTES - 1, 1);
+    expect_no_blob();
+}
+
+static void parts__half_before_a_resume__are_told_after_it(void **state)
+{
+    (void)state;
+    join(1, FEATURE_BLOBS, BLOB_BYTES);
+    become_host(2);
+    send_parts(7, BLOB_BYTES, 0, BLOB_BYTES / 2);
+    fake_link_turn(&link);
+    resume(2);
+    expect_no_blob();
+    send_parts(7, BLOB_BYTES, 0, BLOB_BYTES);
+    expect_blob(BLOB_BYTES);
+}
+
+static void parts__to_the_creator__are_passed_over(void **state)
+{
+    (void)state;
+    join(1, FEATURE_BLOBS, BLOB_BYTES);
+    assert_true(gsrelay_leave(link.client) > 0);
+    fake_link_turn(&link);
+    link.relay.membership.host = OWN;
+    assert_true(gsrelay_create_room(link.client, NULL) > 0);
+    fake_link_turn(&link);
+    resume(1);
+    send_part(0, 0, 0, 0);
+    expect_no_blob();
+    /* The answer to CREATE is lost, and that to ROOM_STATE takes its place. */
+    assert_true(gsrelay_leave(link.client) > 0);
+    fake_link_turn(&link);
+    link.relay.is_answering = false;
+    assert_true(gsrelay_create_room(link.client, NULL) > 0);
+    fake_link_turn(&link);
+    link.relay.is_answering = true;
+    link.relay.is_in_room = true;
+    fake_link_break(&link);
+    fake_link_pass(&link, 5 * FAKE_S);
+    assert_true(fake_link_event(&link, GSRELAY_EVENT_ROOM_JOINED, NULL));
+    send_part(0, 0, 0, 0);
+    expect_no_blob();
+}
+
+static void parts__host_again_in_another_epoch__are_told_again(void **state)
+{
+    const struct control_message changed = {.type = CONTROL_HOST_CHANGED, .host_changed = {1, 3}};
+    struct gsrelay_event event;
+
+    (void)state;
+    join(1, FEATURE_BLOBS, BLOB_BYTES);
+    become_host(2);
+    send_parts(7, 3000, 0, 3000);
+    expect_blob(3000);
+    fake_relay_send(&link.relay, &changed);
+    become_host(4);
+    send_parts(7, 3000, 0, 3000);
+    fake_link_turn(&link);
+    assert_true(fake_link_event(&link, GSRELAY_EVENT_BLOB, &event));
+    assert_int_equal(event.host_epoch, 4);
+    assert_int_equal(event.blob_bytes, 3000);
+}
+
+static void parts__same_epoch_of_another_room__are_told(void **state)
+{
+    (void)state;
+    join(1, FEATURE_BLOBS, BLOB_BYTES);
+    become_host(2);
+    send_parts(7, 3000, 0, 3000);
+    expect_blob(3000);
+    assert_true(gsrelay_leave(link.client) > 0);
+    fake_link_turn(&link);
+    assert_true(gsrelay_join_room(link.client, "CDFHJK") > 0);
+    fake_link_turn(&link);
+    become_host(2);
+    send_parts(7, 2000, 0, 2000);
+    expect_blob(2000);
+}
+
+static void parts__after_a_blob_of_our_own__are_passed_over(void **state)
+{
+    (void)state;
+    join(1, FEATURE_BLOBS, BLOB_BYTES);
+    become_host(2);
+    send_parts(7, 3000, 0, 2000);
+    fake_link_turn(&link);
+    (void)fake_link_drain(&link);
+    assert_true(gsrelay_set_blob(link.client, NULL, 0) > 0);
+    fake_link_turn(&link);
+    assert_true(fake_link_event(&link, GSRELAY_EVENT_REQUEST_DONE, NULL));
+    resume(2);
+    send_part(0, 0, 0, 0); /* It is removed, says the relay, and that is no news. */
+    expect_no_blob();
+}
+
 static void parts__none_there__is_told(void **state)
 {
     (void)state;
@@ -351,6 +475,12 @@ int main(void)
         TEST(set__connection_breaks_on_the_way__fails),
         TEST(set__room_is_left_on_the_way__fails),
         TEST(parts__whole__are_told_once),
+        TEST(parts__again_after_a_resume__are_passed_over),
+        TEST(parts__half_before_a_resume__are_told_after_it),
+        TEST(parts__to_the_creator__are_passed_over),
+        TEST(parts__host_again_in_another_epoch__are_told_again),
+        TEST(parts__same_epoch_of_another_room__are_told),
+        TEST(parts__after_a_blob_of_our_own__are_passed_over),
         TEST(parts__none_there__is_told),
         TEST(parts__relay_without_blobs__none_is_told_by_the_library),
         TEST(parts__client_without_blobs__are_passed_over),

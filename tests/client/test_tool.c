@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "client/tools/tool.h"
+#include "daemon/os/os.h"
 
 /* --- The command line ------------------------------------------------------------------------ */
 
@@ -270,6 +271,40 @@ static void text__the_longest_escapes__stay_in_their_bound(void **state)
     }
 }
 
+/* --- What hosts leave for hosts -------------------------------------------------------------- */
+
+#define BLOB_FILE "test_tool_blob.tmp"
+
+static void write_file(const char *text)
+{
+    FILE *file = os_file_open_write(BLOB_FILE);
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void blob__that_cannot_be_left__ends_with_its_exit_code(void **state)
+{
+    const struct tool_options leaves = {.blob_file = BLOB_FILE};
+    struct gsrelay_options client_options;
+    struct gsrelay_client *client = NULL;
+    uint32_t request = 7;
+
+    (void)state;
+    gsrelay_options_init(&client_options);
+    client_options.blob_bytes = GSRELAY_BLOB_MAX;
+    assert_int_equal(gsrelay_create(&client_options, &client), GSRELAY_OK);
+    write_file("");
+    assert_int_equal(tool_blob_leave(&leaves, client, &request), TOOL_USAGE);
+    write_file("saved");
+    assert_int_equal(tool_blob_leave(&leaves, client, &request), TOOL_REFUSED); /* In no room. */
+    assert_int_equal(request, 7);
+    assert_int_equal(os_file_remove(BLOB_FILE), 0);
+    assert_int_equal(tool_blob_leave(&leaves, client, &request), TOOL_USAGE);
+    gsrelay_destroy(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +316,7 @@ int main(void)
         cmocka_unit_test(text__that_drives_a_terminal__is_escaped),
         cmocka_unit_test(text__not_utf8__is_escaped_byte_by_byte),
         cmocka_unit_test(text__the_longest_escapes__stay_in_their_bound),
+        cmocka_unit_test(blob__that_cannot_be_left__ends_with_its_exit_code),
     };
 
     setvbuf(stdout, NULL, _IONBF, 0);

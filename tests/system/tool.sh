@@ -206,7 +206,10 @@ ends $guest_pid 1 "the guest, whose line was not sent"
 wait_for host.err "member $guest_id left: left on its own" && pass "the host hears of it"
 exec 3>&-
 ends $host_pid 0 "the host, at the end of its input"
-wait_for watcher.err "the host is now member" && pass "the watcher hears of the new host"
+wait_for watcher.err "we are the host now" && pass "the watcher hears that it is the host"
+watcher_id=$(tr -d '\r' <"$work_dir/watcher.err" | sed -n 's/.*as member \([0-9]*\).*/\1/p')
+wait_for json.out "\"host_changed\",\"host\":$watcher_id,\"host_epoch\":2" &&
+    pass "JSON has the new host and its epoch"
 kill -INT $json_pid
 ends $json_pid 0 "watch --json"
 exec 6>&-
@@ -228,7 +231,7 @@ witness_pid=$tool_pid
 wait_for witness.err "in room" || finish
 # timeout(1) leads a group of its own.
 kill -KILL -"$doomed_pid"
-wait_for witness.err "the host is now member" && pass "a host that is killed is followed at once"
+wait_for witness.err "we are the host now" && pass "a host that is killed is followed at once"
 no_text witness.err "left:" "and is still a member"
 kill -INT $witness_pid
 ends $witness_pid 0 "the witness"
@@ -247,7 +250,8 @@ heir_pid=$tool_pid
 wait_for heir.err "in room" || finish
 exec 3>&-
 ends $saver_pid 0 "the host that has left a file"
-wait_for heir.err "what the one before has left" || finish
+wait_for heir.err "what the host before us has left" || finish
+expect_text heir.err "we are the host now" "it is told that it is the host"
 cmp -s "$work_dir/saved" "$work_dir/heritage" && pass "the next host has it byte for byte" ||
     fail "what the next host has is not what the one before has left"
 kill -INT $heir_pid
@@ -256,6 +260,9 @@ exec 4>&-
 head -c 65537 /dev/zero >"$work_dir/too_large"
 tool_code 2 "a file that is too large" create --blob "$work_dir/too_large"
 expect_text tool.err "larger than 64 KiB" "it is said"
+: >"$work_dir/empty"
+tool_code 2 "an empty file to leave" create --blob "$work_dir/empty"
+expect_text tool.err "nothing to leave" "it is said"
 tool_code 2 "a file to leave that is not there" create --blob "$work_dir/no_such_file"
 
 # --- Mistakes ------------------------------------------------------------------------------------

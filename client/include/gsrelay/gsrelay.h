@@ -185,7 +185,8 @@ struct gsrelay_room_options {
  * who are well connected (both to the control port and over UDP) ... */
 enum gsrelay_election {
     GSRELAY_ELECT_OLDEST = 0,     /* the one that joined first; */
-    GSRELAY_ELECT_LOWEST_RTT = 1, /* the one with the shortest way to the relay and back; */
+    GSRELAY_ELECT_LOWEST_RTT = 1, /* the one with the shortest way to the relay and back,
+                                     where members may lie about theirs: not for strangers; */
     GSRELAY_ELECT_HEIR = 2        /* the one named by gsrelay_set_heir(), else the oldest. */
 };
 
@@ -327,12 +328,13 @@ enum gsrelay_event_type {
 
     /* Only with options.blob_bytes above 0. */
     GSRELAY_EVENT_BLOB = 21, /* We are the host now, and this is what an earlier one has left with
-                               gsrelay_set_blob(): blob_bytes, 0 if there is nothing.
+                               gsrelay_set_blob(): host_epoch, blob_bytes, 0 if there is nothing.
                                gsrelay_get_blob() has the bytes. reason: NONE, or BLOB_SIZE if it
                                is more than options.blob_bytes, and then we have none of it.
                                Follows HOST_CHANGED that names us, and ROOM_JOINED for a room that
                                had been empty, unless the role goes on or we leave a blob of our
-                               own before all of it was here; may come again after RESUMED. */
+                               own, or remove it, before all of it was here. Once in a host epoch,
+                               and never in the first of a room that we have made. */
 
     GSRELAY_EVENT_QUALITY = 22 /* We are the host, and gsrelay_get_quality() has news of others. */
 };
@@ -425,7 +427,8 @@ struct gsrelay_quality {
 
 /* Of ourselves (our own id), as we and the relay measure it; of the others only the host is told,
  * every few seconds (GSRELAY_EVENT_QUALITY), as the relay measures it: what a member says about
- * itself is in it, so a member can lie about its own figures, and about nobody else's.
+ * itself is in it, so a member can lie about its own figures, also to be elected where the rule is
+ * GSRELAY_ELECT_LOWEST_RTT.
  * GSRELAY_WRONG_STATE outside a room or while nothing is known; GSRELAY_INVALID for who is no
  * member. */
 int gsrelay_get_quality(const struct gsrelay_client *client, uint16_t member,
