@@ -120,6 +120,9 @@ void measure_answered(struct gsrelay_client *client, const struct body_ping *pon
     if (!take_asked(udp, pong->client_time_us) || pong->client_time_us > now_us ||
         elapsed_us > RTT_LIMIT_US || client->is_input_old)
         return;
+    /* Nor does a delay that is longer than the PING was away. */
+    if (pong->delay_us > elapsed_us)
+        return;
     sample_rtt(client, elapsed_us > pong->delay_us ? (uint32_t)(elapsed_us - pong->delay_us) : 1);
     if (pong->room_time_us < pong->delay_us || pong->room_time_us > INT64_MAX / NS_PER_US)
         return;

@@ -258,6 +258,8 @@ static void receive_udp(struct gsrelay_client *client)
 
         if (received == SOCKET_OS_AGAIN)
             return;
+        /* It may have come while those before it were taken. */
+        client_time_set(client, socket_os_clock_ns());
         if (received == SOCKET_OS_FAILED)
             fail_udp(client);
         else if (received >= 0)

@@ -219,6 +219,8 @@ static void receive(struct worker *worker)
         if (count == 0) {
             return;
         }
+        /* For how long a PING lay is told to its sender, and may not begin before it came. */
+        worker->now_ns = os_clock_ns();
         for (unsigned i = 0; i < count; i++) {
             const struct net_received *received = &worker->received[i];
             const struct path from = {.peer = received->from,

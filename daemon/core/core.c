@@ -205,6 +205,9 @@ static void limit_room(struct core *core, struct room *room)
 {
     bucket_shrink(&room->deliveries, core->limits.room_deliveries_burst);
     bucket_shrink(&room->bytes, core->limits.room_bytes_burst);
+    if (room->quality_next_ns > core->now_ns + core->limits.room_quality_interval_ns) {
+        room->quality_next_ns = core->now_ns + core->limits.room_quality_interval_ns;
+    }
 }
 
 void core_set_limits(struct core *core, const struct relay_limits *limits)

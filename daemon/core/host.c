@@ -34,6 +34,13 @@ static uint64_t may_be_host_until(const struct core *core, const struct slot *sl
     return silent_ns;
 }
 
+/* Whether it has been without control for so long that it may not be host for that alone. */
+static bool is_grace_over(const struct core *core, const struct slot *slot)
+{
+    return slot->is_control_lost &&
+           slot->control_lost_ns + core->limits.room_host_grace_ns <= core->now_ns;
+}
+
 static bool is_reachable(const struct core *core, const struct slot *slot)
 {
     (void)core;
@@ -99,7 +106,7 @@ static void depose(struct core *core, uint32_t index)
         room->host_retry_ns = core->now_ns + RETRY_NS;
         return;
     }
-    former->host_loss = former->is_control_lost ? HOST_LOST_CONTROL : HOST_FELL_SILENT;
+    former->host_loss = is_grace_over(core, former) ? HOST_LOST_CONTROL : HOST_FELL_SILENT;
     former->host_lost_ns = core->now_ns;
     room_set_host(core, index, next);
     core->counters.hosts_deposed++;
@@ -144,9 +151,12 @@ uint64_t host_deadline(const struct core *core, uint32_t index)
 bool host_was_lost(const struct core *core, uint32_t index)
 {
     const struct slot *slot = &core->slots[index];
+    const bool is_unheard = slot->heard_ns <= slot->host_lost_ns;
+    const bool is_unasked = slot->is_control_lost && slot->control_lost_ns <= slot->host_lost_ns;
 
+    /* Who was silent may have lost control too by then: it is back when both are. */
     return slot->host_loss == HOST_LOST_CONTROL ||
-           (slot->host_loss == HOST_FELL_SILENT && slot->heard_ns <= slot->host_lost_ns);
+           (slot->host_loss == HOST_FELL_SILENT && (is_unheard || is_unasked));
 }
 
 void host_control_lost(struct core *core, uint32_t index)

@@ -124,6 +124,7 @@ void room_set_host(struct core *core, uint32_t index, unsigned member)
     if (member != MEMBER_NONE) {
         core->slots[room_slot(core, index, member)].host_loss = HOST_NOT_LOST;
     }
+    room_set_timer(core, index);
 }
 
 static struct member_set *groups_of(const struct core *core, uint32_t index)

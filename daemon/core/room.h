@@ -109,7 +109,8 @@ void room_subscribe(struct core *core, uint32_t slot, uint64_t groups);
 /* Who is of a group, below CORE_GROUPS. */
 const struct member_set *room_group(const struct core *core, uint32_t index, unsigned group);
 
-/* Makes `member`, or nobody (MEMBER_NONE), the host, in a new epoch. */
+/* Makes `member`, or nobody (MEMBER_NONE), the host, in a new epoch. The room's timer looks at it
+ * from then on. */
 void room_set_host(struct core *core, uint32_t index, unsigned member);
 
 /* The member with this id; MEMBER_NONE if there is none. */

@@ -16,6 +16,9 @@
 
 static struct fake_link link;
 
+/* Whether answer() tells of a longer delay than all took, by a microsecond. */
+static bool is_delay_too_long;
+
 static struct gsrelay_quality own(void)
 {
     struct gsrelay_quality quality;
@@ -51,7 +54,7 @@ static struct body_ping answer(uint64_t rtt_ns, uint32_t delay_us, uint64_t othe
     link.now_ns = pong.client_time_us * 1000 + rtt_ns + delay_us * UINT64_C(1000);
     if (other_time_us != 0)
         pong.client_time_us = other_time_us;
-    pong.delay_us = delay_us;
+    pong.delay_us = is_delay_too_long ? (uint32_t)(rtt_ns / 1000) + delay_us + 1 : delay_us;
     pong.room_time_us = link.now_ns / 1000;
     pong.queue_us = 850;
     pong.queue_max_us = 16200;
@@ -110,6 +113,31 @@ static void pong__to_no_ping_of_ours__measures_nothing(void **state)
     assert_int_equal(last_rtt_us(), 40000);
     assert_int_equal(gsrelay_io_room_time(link.client, link.now_ns, &time), GSRELAY_OK);
     assert_true(time.error_us >= error_us);
+    fake_link_close(&link);
+}
+
+/* Nobody can have had a PING for longer than it was away. */
+static void pong__with_a_delay_beyond_the_round_trip__measures_nothing(void **state)
+{
+    struct gsrelay_room_time before;
+    struct gsrelay_room_time after;
+    struct gsrelay_stats stats;
+    uint32_t rtt_us;
+
+    (void)state;
+    fake_link_open(&link, NULL);
+    fake_link_join(&link);
+    (void)answer(40 * FAKE_MS, 0, 0);
+    rtt_us = own().rtt_us;
+    assert_int_equal(gsrelay_io_room_time(link.client, link.now_ns, &before), GSRELAY_OK);
+    is_delay_too_long = true;
+    (void)answer(40 * FAKE_MS, 3000, 0);
+    is_delay_too_long = false;
+    gsrelay_get_stats(link.client, &stats);
+    assert_int_equal(stats.rtt_last_us, 40000);
+    assert_int_equal(stats.rtt_us, rtt_us);
+    assert_int_equal(gsrelay_io_room_time(link.client, link.now_ns, &after), GSRELAY_OK);
+    assert_true(after.error_us >= before.error_us);
     fake_link_close(&link);
 }
 
@@ -185,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quality__of_ourselves__is_smoothed_and_has_the_relays_figures),
         cmocka_unit_test(pong__to_no_ping_of_ours__measures_nothing),
+        cmocka_unit_test(pong__with_a_delay_beyond_the_round_trip__measures_nothing),
         cmocka_unit_test(room_time__is_the_rooms_own),
         cmocka_unit_test(quality__of_the_others__is_known_while_we_are_the_host),
     };

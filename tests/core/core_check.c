@@ -250,6 +250,16 @@ static bool is_out_of_reach(const struct core *core, uint32_t index)
     return true;
 }
 
+/* The room's timer comes no later than there is something to do. */
+static bool is_looked_at_in_time(const struct core *core, uint32_t index)
+{
+    const uint32_t id = core->limits.slots_max + index;
+    const uint64_t timer_ns =
+        has_timer(&core->timers, id) ? core->timers.deadlines[id] : UINT64_MAX;
+
+    return timer_ns <= room_end_deadline(core, index) && timer_ns <= host_deadline(core, index);
+}
+
 static const char *check_room(struct core *core, uint32_t index, struct found *found)
 {
     const struct room *room = &core->rooms[index];
@@ -265,6 +275,7 @@ static const char *check_room(struct core *core, uint32_t index, struct found *f
     }
     found->rooms++;
     found->ticking += room->tick_us > 0;
+    HOLDS(is_looked_at_in_time(core, index));
     found->timers += has_timer(&core->timers, core->limits.slots_max + index);
     found->flush_timers += has_timer(&core->flush_timers, index);
     HOLDS(member_set_is_empty(&room->pongs) || room->flush == FLUSH_TIMED ||

@@ -265,6 +265,28 @@ static void host__of_a_room__is_told_of_the_others_now_and_then(void **state)
     fixture_close(&world.f);
 }
 
+static void host__of_a_room__is_told_as_often_as_the_newest_limits_say(void **state)
+{
+    struct relay_limits limits = fixture_limits();
+    struct world world;
+    (void)state;
+
+    open_world(&world, 0);
+    limits.room_quality_interval_ns = 3600 * SECOND;
+    core_set_limits(world.f.core, &limits);
+    measure(&world, &world.b, 40 * MS);
+    (void)ask(&world, &world.a);
+    limits.room_quality_interval_ns = 5 * SECOND;
+    core_set_limits(world.f.core, &limits);
+    world.f.now_ns += 4 * SECOND;
+    (void)ask(&world, &world.a);
+    assert_int_equal(count_told(&world.f, world.b.member), 0);
+    world.f.now_ns += SECOND;
+    (void)ask(&world, &world.a);
+    assert_int_equal(count_told(&world.f, world.b.member), 1);
+    fixture_close(&world.f);
+}
+
 #define MANY 80
 
 static void host__of_a_large_room__is_told_of_each_once_in_parts(void **state)
@@ -314,6 +336,7 @@ int main(void)
         cmocka_unit_test(clock__of_a_room__begins_with_the_room),
         cmocka_unit_test(counters__of_pings__sum_what_all_paths_lose),
         cmocka_unit_test(host__of_a_room__is_told_of_the_others_now_and_then),
+        cmocka_unit_test(host__of_a_room__is_told_as_often_as_the_newest_limits_say),
         cmocka_unit_test(host__of_a_large_room__is_told_of_each_once_in_parts),
     };
 
