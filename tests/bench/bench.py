@@ -339,7 +339,8 @@ class Bench:
         for server in ("gsrelay-0", "limit"):
             for rooms in (13, 125, 1250):
                 add(self.run, "scale", server, 8, rooms, 100, 0, rate=70000 / (rooms * 56), ping_ms=0)
-        add(self.run, "scale-ping", "gsrelay-0", 8, 1250, 100, 0, rate=1)
+        for rooms in (13, 125, 1250):
+            add(self.run, "scale-ping", "gsrelay-0", 8, rooms, 100, 0, rate=70000 / (rooms * 56))
         for server in ("gsrelay-0", "limit", *PEERS):
             add(self.run_idle, server)
         return made

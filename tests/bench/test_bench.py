@@ -70,13 +70,23 @@ class Judge(unittest.TestCase):
         row = row_of(judge.judge({"runs": runs}), "CPU per delivered state, tick 0")
         self.assertEqual((row["state"], row["median"], row["low"], row["high"]), ("holds", 1.08, 1.04, 1.12))
 
-    def test_peers__cheapest_of_each_round__is_the_yardstick(self):
+    def near(self, libuv, enet):
         data = recorded()
         runs = rounds(data["runs"], "near", "gsrelay-16", [1000, 1000], "cpu_ns")
-        runs += rounds(data["runs"], "near", "libuv", [4000, 6000], "cpu_ns")
-        runs += rounds(data["runs"], "near", "enet", [5000, 5000], "cpu_ns")
-        row = row_of(judge.judge({"runs": runs}), "CPU per delivered state, tick 16 ms near capacity, rooms of 8")
+        runs += rounds(data["runs"], "near", "libuv", [4000, 5000], "cpu_ns")
+        runs += rounds(data["runs"], "near", "enet", [4800, 4800], "cpu_ns")
+        for run in runs:
+            run["near"] = {"libuv": libuv, "enet": enet}.get(run["server"], True)
+        return row_of(judge.judge({"runs": runs}), "CPU per delivered state, tick 16 ms near capacity, rooms of 8")
+
+    def test_peers__that_of_the_least_median__is_the_yardstick(self):
+        row = self.near(libuv=True, enet=True)
         self.assertEqual((row["low"], row["high"]), (0.2, 0.25))
+        self.assertIn("(libuv)", row["what"])
+
+    def test_peers__one_has_no_run_that_counts__nothing_is_judged(self):
+        self.assertEqual(self.near(libuv=False, enet=True)["state"], "void")
+        self.assertEqual(self.near(libuv=True, enet=False)["state"], "void")
 
     def test_cost_that_doubles_with_ten_times_the_clients__exponent__is_log_two(self):
         runs = [{"clients": 10 ** n, "cpu_ns": 100 * 2 ** n} for n in (2, 3, 4)]
