@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/tools/load.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,18 @@ static uint64_t real_clock(void *context)
     return os_clock_ns();
 }
 
+static int fail(struct load *load, int exit_code, const char *format, ...) GSRELAY_PRINTF(3, 4);
+static int fail(struct load *load, int exit_code, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(load->failure, sizeof(load->failure), format, arguments);
+    va_end(arguments);
+    say("%s", load->failure);
+    return exit_code;
+}
+
 static int find_server(struct load *load)
 {
     const struct tool_options *options = load->options;
@@ -62,27 +75,28 @@ static int find_server(struct load *load)
     int error = 0;
 
     if (socket_os_start(&error) < 0) {
-        say("the system's sockets do not start: %s", socket_os_error_text(error, text));
-        return TOOL_NO_RELAY;
+        return fail(load, TOOL_NO_RELAY, "the system's sockets do not start: %s",
+                    socket_os_error_text(error, text));
     }
     if (socket_os_resolve(options->host, options->port, &load->server, 1, text) > 0)
         return TOOL_DONE;
-    say("could not find %s: %s", options->host, text);
-    return TOOL_NO_RELAY;
+    return fail(load, TOOL_NO_RELAY, "could not find %s: %s", options->host, text);
 }
 
-static int check_handles(uint32_t count)
+static int check_handles(struct load *load)
 {
+    const uint32_t count = load->count;
     const uint64_t needed = load_handles_needed(count);
     const uint64_t allowed = os_file_limit_raise(needed);
 
     if (allowed >= needed)
         return TOOL_DONE;
-    say("%u clients need %llu open files, and the system allows this process %llu: raise its hard "
+    return fail(
+        load, TOOL_USAGE,
+        "%u clients need %llu open files, and the system allows this process %llu: raise its hard "
         "limit to %llu (ulimit -Hn %llu as root, or LimitNOFILE= of a unit)",
         count, (unsigned long long)needed, (unsigned long long)allowed, (unsigned long long)needed,
         (unsigned long long)needed);
-    return TOOL_USAGE;
 }
 
 static void wake_up(void *context)
@@ -98,12 +112,11 @@ static int open_load(struct load *load)
     int result = find_server(load);
 
     if (result == TOOL_DONE)
-        result = check_handles(load->count);
+        result = check_handles(load);
     if (result != TOOL_DONE)
         return result;
     if (load_wire_open(&load->server, load->count, NULL, &load->wire, &failure) < 0) {
-        say("could not %s: %s", failure.step, failure.text);
-        return TOOL_NO_RELAY;
+        return fail(load, TOOL_NO_RELAY, "could not %s: %s", failure.step, failure.text);
     }
     net_udp_set_precise(load->wire->udp, true);
     os_random_fill(&load->random, sizeof(load->random));
@@ -112,8 +125,7 @@ static int open_load(struct load *load)
     load->connected_ns = load->begin_ns;
     result = load_members_open(load);
     if (result == TOOL_DONE && os_requests_open(wake_up, load) < 0) {
-        say("the system does not let us wait for Ctrl+C");
-        return TOOL_NO_RELAY;
+        return fail(load, TOOL_NO_RELAY, "the system does not let us wait for Ctrl+C");
     }
     load->has_requests = result == TOOL_DONE;
     return result;
@@ -248,7 +260,8 @@ static void settle(struct load *load, uint64_t now_ns)
 /* Whether those who are not in yet may still come. */
 static bool is_ramp_over(const struct load *load, uint64_t now_ns)
 {
-    if (load->ready_count + load->lost_count == load->count || load->needs_ticket)
+    if (load->ready_count + load->lost_count == load->count || load->needs_ticket ||
+        load->is_room_refused)
         return true;
     /* Nobody is there at all: no use in trying on. */
     if (!load->had_session && load->connect_failure != NET_CLOSE_NONE)
@@ -265,7 +278,8 @@ static void step_phase(struct load *load, uint64_t now_ns)
     case LOAD_RAMP:
         if (load->is_interrupted || is_ramp_over(load, now_ns)) {
             load->figures.joined_count = load->ready_count;
-            if (load->is_interrupted || load->ready_count == 0 || !fits(load)) {
+            if (load->is_interrupted || load->is_room_refused || load->ready_count == 0 ||
+                !fits(load)) {
                 load->leave_ns = now_ns + LEAVE_NS;
                 load_members_leave(load, now_ns);
             } else {
@@ -330,7 +344,8 @@ static void run_to_the_end(struct load *load)
         now_ns = load->clock(load->clock_context);
         while (timer_take_due(&load->timers, now_ns, &index))
             load_member_step(load, index, now_ns);
-        if ((os_requests_take() & OS_REQUEST_STOP) != 0)
+        /* Once all leave, it is known what it came to. */
+        if ((os_requests_take() & OS_REQUEST_STOP) != 0 && load->phase != LOAD_LEAVE)
             load->is_interrupted = true;
         step_phase(load, now_ns);
         step_second(load, now_ns);
@@ -351,11 +366,15 @@ int load_run(const struct tool_options *options)
     load->count = load->plan->rooms * load->plan->members;
     load->clock = real_clock;
     load->is_terminal = os_stderr_is_terminal();
+    snprintf(load->figures.relay_why, LOAD_WHY_SIZE, "the run did not begin");
+    snprintf(load->failure, sizeof(load->failure), "the run did not begin");
     result = open_load(load);
     if (result == TOOL_DONE) {
         load_report_begin(load);
         run_to_the_end(load);
         result = load_report_end(load);
+    } else if (options->is_json) {
+        (void)load_json_print(load, result, load->failure);
     }
     close_load(load);
     free(load);

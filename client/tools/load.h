@@ -137,6 +137,7 @@ struct load {
     uint64_t end_ns;       /* No state is sent from here on. */
     uint64_t progress_ns;  /* When a member last became ready. */
     uint64_t connected_ns; /* When there last was a session. */
+    uint64_t arrived_ns;   /* When a state last arrived; 0: none has. */
     uint32_t session_count;
     uint32_t ready_count;
     uint32_t lost_count;
@@ -145,8 +146,11 @@ struct load {
     bool is_interrupted;
     bool is_gone; /* The relay went away. */
     bool needs_ticket;
+    bool is_room_refused;                  /* As no room of this plan is made, now or later. */
+    uint32_t room_limit;                   /* The limit that the relay named; 0: none. */
     bool is_too_large;                     /* The states, for a datagram of this relay. */
     enum net_close_reason connect_failure; /* Of the last attempt that found no relay. */
+    uint32_t last_refused;                 /* The newest reason of them; 0: none yet. */
     uint64_t refused[REASON_LIMIT];        /* Attempts and requests, by reason. */
     uint64_t lost[REASON_LIMIT];           /* Members that were in, by reason. */
     uint64_t notices[REASON_LIMIT];        /* What the relay says it dropped. */
@@ -159,6 +163,8 @@ struct load {
     uint64_t second_ns; /* Of the last live line, and processor times then. */
     uint64_t second_own_ns;
     uint64_t second_relay_ns;
+
+    char failure[600]; /* Why the run did not begin. */
 
     struct load_tally total;
     struct load_tally second;
@@ -241,6 +247,11 @@ void load_report_begin(const struct load *load);
 /* All who come are there. */
 void load_report_ready(const struct load *load, uint64_t now_ns);
 
+#define LOAD_LIVE_WHY_SIZE 48
+
+/* "; see KEY" for the live line, or nothing. */
+void load_report_why(const struct load *load, char out[LOAD_LIVE_WHY_SIZE]);
+
 /* Once a second. relay_cpu_ns is 0 if it is not measured. */
 void load_report_second(struct load *load, uint64_t now_ns, uint64_t second_ns, uint64_t own_cpu_ns,
                         uint64_t relay_cpu_ns);
@@ -252,10 +263,11 @@ int load_report_end(struct load *load);
 int load_verdict(const struct load *load, char *out, size_t size);
 
 /* load_json.c: the report as one object. */
+/* Also of a run that did not begin. */
 bool load_json_print(const struct load *load, int exit_code, const char *verdict);
 
-/* The key of relay.ini to raise when something was refused or dropped for this reason; NULL: none.
- */
-const char *load_reason_key(unsigned reason);
+/* The key of relay.ini to raise when something was refused or dropped for this reason, by what the
+ * plan asks for; NULL: none. */
+const char *load_reason_key(const struct load *load, unsigned reason);
 
 #endif

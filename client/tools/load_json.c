@@ -5,6 +5,8 @@
 
 #include "daemon/os/os.h"
 
+#define VERDICT_MAX 600
+
 /* One object on one line. Names stay as they are; new ones may come. */
 
 static void print_times(const char *name, const struct histogram *histogram)
@@ -17,13 +19,14 @@ static void print_times(const char *name, const struct histogram *histogram)
            (double)histogram_quantile(histogram, 0.999) / 1e3, (double)histogram->max / 1e3);
 }
 
-static void print_reasons(const char *name, const uint64_t counts[REASON_LIMIT])
+static void print_reasons(const struct load *load, const char *name,
+                          const uint64_t counts[REASON_LIMIT])
 {
     const char *comma = "";
 
     printf(",\"%s\":[", name);
     for (unsigned i = 0; i < REASON_LIMIT; i++) {
-        const char *key = load_reason_key(i);
+        const char *key = load_reason_key(load, i);
 
         if (counts[i] == 0)
             continue;
@@ -94,15 +97,15 @@ static void print_cost(const struct load *load)
 
 bool load_json_print(const struct load *load, int exit_code, const char *verdict)
 {
-    char text[8 * 256 + 1];
+    char text[8 * VERDICT_MAX + 1];
 
     print_plan(load);
     print_traffic(load);
     print_cost(load);
-    print_reasons("refused", load->refused);
-    print_reasons("lost", load->lost);
-    print_reasons("dropped", load->notices);
-    text_escape(verdict, strnlen(verdict, 256), true, text);
+    print_reasons(load, "refused", load->refused);
+    print_reasons(load, "lost", load->lost);
+    print_reasons(load, "dropped", load->notices);
+    text_escape(verdict, strnlen(verdict, VERDICT_MAX), true, text);
     return print_line(",\"interrupted\":%s,\"exit_code\":%d,\"verdict\":\"%s\"}",
                       load->is_interrupted ? "true" : "false", exit_code, text);
 }

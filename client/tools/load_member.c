@@ -218,6 +218,13 @@ static void count_reason(uint64_t counts[REASON_LIMIT], uint32_t reason)
         counts[reason]++;
 }
 
+static void count_refused(struct load *load, uint32_t reason)
+{
+    count_reason(load->refused, reason);
+    if (reason < REASON_LIMIT)
+        load->last_refused = reason;
+}
+
 /* What the relay may allow a little later. */
 static bool is_passing(uint32_t reason)
 {
@@ -234,7 +241,13 @@ static void on_refused(struct load *load, uint32_t index, const struct gsrelay_e
     member->has_asked = false;
     if (load->phase == LOAD_LEAVE)
         return;
-    count_reason(load->refused, event->reason);
+    count_refused(load, event->reason);
+    /* A wrong value is wrong in every room, and so is whoever asks next. */
+    if (event->reason == REASON_BAD_VALUE && room_of(load, index)->code[0] == '\0') {
+        load->is_room_refused = true;
+        load->room_limit = event->limit;
+        return;
+    }
     if (event->time_ms == 0 && !is_passing(event->reason)) {
         lose(load, index, event->reason, now_ns);
         return;
@@ -277,7 +290,7 @@ static void on_disconnected(struct load *load, uint32_t index, const struct gsre
     }
     load->needs_ticket |= event->reason == GSRELAY_REASON_REFUSED && event->limit == 1;
     if (!load->members[index].is_joined)
-        count_reason(load->refused, event->reason);
+        count_refused(load, event->reason);
     lose(load, index, event->reason, now_ns);
 }
 
@@ -295,7 +308,7 @@ static void on_connection(struct load *load, uint32_t index, const struct gsrela
     } else if (event->type == GSRELAY_EVENT_ATTEMPT_FAILED && !member->is_joined &&
                (load->had_session || event->reason != GSRELAY_REASON_CONNECTION_LOST)) {
         /* Where nobody was found at all, nobody has refused. */
-        count_reason(load->refused, event->reason);
+        count_refused(load, event->reason);
     }
 }
 

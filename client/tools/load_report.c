@@ -41,8 +41,25 @@ static const struct {
     {REASON_OVER_LIMIT, "limits.client_datagrams_s"},
 };
 
-const char *load_reason_key(unsigned reason)
+/* The relay compares the members first, and the limit of a tick is in microseconds. */
+static bool is_room_too_large(const struct load *load)
 {
+    return load->is_room_refused && load->room_limit > 0 && load->plan->members > load->room_limit;
+}
+
+static bool is_tick_too_long(const struct load *load)
+{
+    return load->is_room_refused && load->room_limit > 0 && !is_room_too_large(load) &&
+           load->plan->tick_ms != LOAD_TICK_DEFAULT &&
+           (uint64_t)load->plan->tick_ms * 1000 > load->room_limit;
+}
+
+const char *load_reason_key(const struct load *load, unsigned reason)
+{
+    if (reason == REASON_BAD_VALUE && is_room_too_large(load))
+        return "limits.clients_per_room";
+    if (reason == REASON_BAD_VALUE && is_tick_too_long(load))
+        return "room.tick_max";
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         if (keys[i].reason == reason)
             return keys[i].key;
@@ -120,6 +137,20 @@ void load_report_ready(const struct load *load, uint64_t now_ns)
         say("all %u members are in, after %.1f s", load->count, ms(now_ns - load->begin_ns) / 1000);
 }
 
+/* Why those who are not in are not: the key that the last one met, the first where there are
+ * several, so that the line keeps to its width; the report names all. */
+void load_report_why(const struct load *load, char out[LOAD_LIVE_WHY_SIZE])
+{
+    const char *key = load_reason_key(load, load->last_refused);
+
+    out[0] = '\0';
+    if (load->last_refused == 0)
+        return;
+    if (key == NULL)
+        key = reason_name(load->last_refused);
+    snprintf(out, LOAD_LIVE_WHY_SIZE, "; see %.*s", (int)strcspn(key, ", "), key);
+}
+
 void load_report_second(struct load *load, uint64_t now_ns, uint64_t second_ns, uint64_t own_cpu_ns,
                         uint64_t relay_cpu_ns)
 {
@@ -128,8 +159,11 @@ void load_report_second(struct load *load, uint64_t now_ns, uint64_t second_ns, 
     char relay[32] = "";
 
     if (load->phase == LOAD_RAMP) {
-        show(load, "%5.1f s  %u of %u members are in", ms(now_ns - load->begin_ns) / 1000,
-             load->ready_count, load->count);
+        char why[LOAD_LIVE_WHY_SIZE];
+
+        load_report_why(load, why);
+        show(load, "%5.1f s  %u of %u members are in%s", ms(now_ns - load->begin_ns) / 1000,
+             load->ready_count, load->count, why);
         return;
     }
     if (relay_cpu_ns > 0)
@@ -171,17 +205,46 @@ static int no_relay(const struct load *load, char *out, size_t size)
     return TOOL_NO_RELAY;
 }
 
+static int no_room(const struct load *load, char *out, size_t size)
+{
+    const char *key = load_reason_key(load, REASON_BAD_VALUE);
+
+    if (is_room_too_large(load))
+        snprintf(out, size, "the relay makes no room of %u members, %u at most; raise %s",
+                 load->plan->members, load->room_limit, key);
+    else if (is_tick_too_long(load))
+        snprintf(out, size,
+                 "the relay makes no room with a tick of %u ms, %.0f ms at most; "
+                 "raise %s",
+                 load->plan->tick_ms, load->room_limit / 1000.0, key);
+    else
+        snprintf(out, size, "the relay makes no such room: %s; raise %s",
+                 reason_text(REASON_BAD_VALUE), key);
+    return TOOL_REFUSED;
+}
+
 int load_verdict(const struct load *load, char *out, size_t size)
 {
     const struct load_figures *figures = &load->figures;
 
     if (load->is_gone) {
-        snprintf(out, size, "the relay went away %.1f s into the run",
-                 ms(figures->seconds_ns) / 1000);
+        if (load->arrived_ns > load->run_ns)
+            snprintf(out, size, "the relay went away: no state came after %.1f s of the run",
+                     ms(load->arrived_ns - load->run_ns) / 1000);
+        else
+            snprintf(out, size, "the relay went away before any state came");
         return TOOL_NO_RELAY;
+    }
+    if (load->is_interrupted && load->run_ns == 0) {
+        snprintf(out, size,
+                 "interrupted while members came in: %u of %u were in, and nothing was sent",
+                 figures->joined_count, load->count);
+        return TOOL_DONE;
     }
     if (!load->had_session && !load->is_interrupted)
         return no_relay(load, out, size);
+    if (load->is_room_refused)
+        return no_room(load, out, size);
     if (figures->joined_count < load->count) {
         snprintf(out, size,
                  "%u of %u members were not let in, so this is another load than was "
@@ -213,10 +276,11 @@ int load_verdict(const struct load *load, char *out, size_t size)
 
 /* --- The report ------------------------------------------------------------------------------ */
 
-static void print_reasons(const char *what, const uint64_t counts[REASON_LIMIT])
+static void print_reasons(const struct load *load, const char *what,
+                          const uint64_t counts[REASON_LIMIT])
 {
     for (unsigned i = 0; i < REASON_LIMIT; i++) {
-        const char *key = load_reason_key(i);
+        const char *key = load_reason_key(load, i);
 
         if (counts[i] > 0)
             print_line("%-16s%llu times: %s%s%s", what, (unsigned long long)counts[i],
@@ -321,9 +385,11 @@ int load_report_end(struct load *load)
         print_warnings(load);
     }
     if (!load->options->is_json) {
-        print_reasons("refused", load->refused);
-        print_reasons("lost", load->lost);
-        print_reasons("dropped", load->notices);
+        if (load->run_ns == 0 && load->is_interrupted)
+            print_line("%-16s%u of %u so far", "members", load->figures.joined_count, load->count);
+        print_reasons(load, "refused", load->refused);
+        print_reasons(load, "lost", load->lost);
+        print_reasons(load, "dropped", load->notices);
     }
     if (exit_code != TOOL_DONE || load->is_interrupted || sum_of(load->notices) > 0)
         say("%s", verdict);

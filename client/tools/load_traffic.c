@@ -196,6 +196,7 @@ void load_traffic_receive(struct load *load, uint32_t index, const struct gsrela
     sender = &load->members[head.sender];
     if (head.sequence == 0 || head.sequence > sender->sequence)
         return;
+    load->arrived_ns = now_ns;
     count(load, index, &head, now_ns);
     if (sender->awaited != 0 && sender->witness == index && head.sequence >= sender->awaited) {
         sender->awaited = 0;

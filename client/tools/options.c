@@ -38,43 +38,52 @@ enum option_id {
     OPTION_VERSION
 };
 
+/* What is given to a command that has no use for it would be ignored without a word. */
+enum option_use {
+    USE_ANY,
+    USE_NOT_LOAD, /* load goes its own way. */
+    USE_LOAD,     /* load alone. */
+    USE_TICKET    /* Where a ticket is made. */
+};
+
 struct option {
     const char *name;
     char letter;
     bool has_value;
     enum option_id id;
+    enum option_use use;
 };
 
 static const struct option options[] = {
-    {"server", 's', true, OPTION_SERVER},
-    {"ticket-file", 't', true, OPTION_TICKET_FILE},
-    {"stream", 0, true, OPTION_STREAM},
-    {"retain", 0, false, OPTION_RETAIN},
-    {"groups", 0, true, OPTION_GROUPS},
-    {"to-group", 0, true, OPTION_TO_GROUP},
-    {"down-rate", 0, true, OPTION_DOWN_RATE},
-    {"election", 0, true, OPTION_ELECTION},
-    {"blob", 0, true, OPTION_BLOB},
-    {"blob-out", 0, true, OPTION_BLOB_OUT},
-    {"json", 0, false, OPTION_JSON},
-    {"quiet", 'q', false, OPTION_QUIET},
-    {"count", 'c', true, OPTION_COUNT},
-    {"secret-file", 0, true, OPTION_SECRET_FILE},
-    {"key-id", 0, true, OPTION_KEY_ID},
-    {"client", 0, true, OPTION_CLIENT},
-    {"expires", 0, true, OPTION_EXPIRES},
-    {"grant", 0, true, OPTION_GRANT},
-    {"rooms", 0, true, OPTION_ROOMS},
-    {"members", 0, true, OPTION_MEMBERS},
-    {"rate", 0, true, OPTION_RATE},
-    {"size", 0, true, OPTION_SIZE},
-    {"duration", 0, true, OPTION_DURATION},
-    {"ramp", 0, true, OPTION_RAMP},
-    {"closed", 0, false, OPTION_CLOSED},
-    {"tick", 0, true, OPTION_TICK},
-    {"pid", 0, true, OPTION_PID},
-    {"help", 'h', false, OPTION_HELP},
-    {"version", 'V', false, OPTION_VERSION},
+    {"server", 's', true, OPTION_SERVER, USE_ANY},
+    {"ticket-file", 't', true, OPTION_TICKET_FILE, USE_ANY},
+    {"stream", 0, true, OPTION_STREAM, USE_ANY},
+    {"retain", 0, false, OPTION_RETAIN, USE_NOT_LOAD},
+    {"groups", 0, true, OPTION_GROUPS, USE_NOT_LOAD},
+    {"to-group", 0, true, OPTION_TO_GROUP, USE_NOT_LOAD},
+    {"down-rate", 0, true, OPTION_DOWN_RATE, USE_ANY},
+    {"election", 0, true, OPTION_ELECTION, USE_ANY},
+    {"blob", 0, true, OPTION_BLOB, USE_ANY},
+    {"blob-out", 0, true, OPTION_BLOB_OUT, USE_NOT_LOAD},
+    {"json", 0, false, OPTION_JSON, USE_ANY},
+    {"quiet", 'q', false, OPTION_QUIET, USE_ANY},
+    {"count", 'c', true, OPTION_COUNT, USE_NOT_LOAD},
+    {"secret-file", 0, true, OPTION_SECRET_FILE, USE_ANY},
+    {"key-id", 0, true, OPTION_KEY_ID, USE_TICKET},
+    {"client", 0, true, OPTION_CLIENT, USE_NOT_LOAD},
+    {"expires", 0, true, OPTION_EXPIRES, USE_TICKET},
+    {"grant", 0, true, OPTION_GRANT, USE_TICKET},
+    {"rooms", 0, true, OPTION_ROOMS, USE_LOAD},
+    {"members", 0, true, OPTION_MEMBERS, USE_LOAD},
+    {"rate", 0, true, OPTION_RATE, USE_LOAD},
+    {"size", 0, true, OPTION_SIZE, USE_LOAD},
+    {"duration", 0, true, OPTION_DURATION, USE_LOAD},
+    {"ramp", 0, true, OPTION_RAMP, USE_LOAD},
+    {"closed", 0, false, OPTION_CLOSED, USE_LOAD},
+    {"tick", 0, true, OPTION_TICK, USE_LOAD},
+    {"pid", 0, true, OPTION_PID, USE_LOAD},
+    {"help", 'h', false, OPTION_HELP, USE_ANY},
+    {"version", 'V', false, OPTION_VERSION, USE_ANY},
 };
 
 struct command {
@@ -308,7 +317,6 @@ static int set_u32(const char *name, const char *value, int64_t least, int64_t m
     return 0;
 }
 
-/* The options of load alone. */
 static int set_load_option(enum option_id id, const char *value, struct tool_load *out)
 {
     if (id == OPTION_ROOMS)
@@ -337,7 +345,6 @@ static int parse_election(const char *text, struct tool_options *out)
     for (uint32_t rule = 0; rule < COUNT(rules); rule++) {
         if (strcmp(text, rules[rule]) == 0) {
             out->election = rule;
-            out->has_election = true;
             return 0;
         }
     }
@@ -358,7 +365,6 @@ static int set_option(enum option_id id, const char *value, struct tool_options 
         if (set_number("--stream", value, 0, 255, &number) < 0)
             return -1;
         out->stream = (uint8_t)number;
-        out->has_stream = true;
         break;
     case OPTION_RETAIN:
         out->is_retained = true;
@@ -461,6 +467,7 @@ static int parse_option(int argc, char **argv, int *at, struct tool_options *out
             return complain("a value is missing behind", word);
         value = argv[++*at];
     }
+    out->given |= UINT64_C(1) << option->id;
     return set_option(option->id, value, out);
 }
 
@@ -493,13 +500,42 @@ static int set_words(char **words, unsigned count, struct tool_options *out)
     return 0;
 }
 
+static bool is_given(const struct tool_options *out, enum option_id id)
+{
+    return (out->given >> id & 1) != 0;
+}
+
+/* What is wrong with an option of that use; NULL: nothing. */
+static const char *misuse(const struct tool_options *out, enum option_use use)
+{
+    if (out->command != TOOL_LOAD)
+        return use == USE_LOAD ? "only load takes this option" : NULL;
+    if (use == USE_TICKET && out->secret_file == NULL)
+        return "load makes tickets only with --secret-file";
+    return use == USE_NOT_LOAD ? "load does not take this option" : NULL;
+}
+
+static int check_use(const struct tool_options *out)
+{
+    for (size_t i = 0; i < COUNT(options); i++) {
+        const char *wrong = misuse(out, options[i].use);
+
+        if (wrong != NULL && is_given(out, options[i].id))
+            return complain(wrong, options[i].name);
+    }
+    if (is_given(out, OPTION_CLOSED) && is_given(out, OPTION_RATE))
+        return complain("members send when the last state has come, or at a rate",
+                        "--closed with --rate");
+    return 0;
+}
+
 static int check_together(const struct tool_options *out)
 {
     if (out->is_retained && out->stream == 0)
         return complain("--retain needs a stream above 0", "add --stream 1");
     if (out->is_retained && out->to_group >= 0)
         return complain("only what goes to all can be retained", "--retain with --to-group");
-    if (out->has_election && out->command != TOOL_CREATE)
+    if (is_given(out, OPTION_ELECTION) && out->command != TOOL_CREATE)
         return complain("--election is for", "create");
     if (out->blob_file != NULL && out->command != TOOL_CREATE)
         return complain("only who makes the room can leave a file", "--blob without create");
@@ -509,7 +545,7 @@ static int check_together(const struct tool_options *out)
         return complain("rooms times members is more than one process can drive", "100000");
     if (out->command == TOOL_LOAD && out->ticket_file != NULL && out->secret_file != NULL)
         return complain("tickets are read or made", "--ticket-file with --secret-file");
-    return 0;
+    return check_use(out);
 }
 
 int options_parse(int argc, char **argv, struct tool_options *out)
@@ -540,7 +576,7 @@ int options_parse(int argc, char **argv, struct tool_options *out)
     if (set_words(argv, word_count, out) < 0)
         return -1;
     /* Of states that go out all the time the newest is enough. */
-    if (out->command == TOOL_LOAD && !out->has_stream)
+    if (out->command == TOOL_LOAD && !is_given(out, OPTION_STREAM))
         out->stream = 1;
     return check_together(out);
 }

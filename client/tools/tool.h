@@ -68,7 +68,6 @@ struct tool_options {
     uint16_t port;
     const char *ticket_file;
     uint8_t stream;
-    bool has_stream; /* It was given. */
     bool is_retained;
     int to_group;          /* The group that lines go to; -1: to all. */
     uint64_t groups;       /* The groups to subscribe to. */
@@ -76,7 +75,6 @@ struct tool_options {
     const char *blob_file; /* create: what to leave for the next host. */
     const char *blob_out_file; /* create, join, watch: where to put what was left for us. */
     uint32_t election;         /* create: enum gsrelay_election. */
-    bool has_election;
     bool is_json;
     bool is_quiet;
     uint32_t count; /* ping: how many. */
@@ -94,6 +92,8 @@ struct tool_options {
     uint64_t lifetime_s;
     const char *grants[TOOL_GRANTS_MAX];
     unsigned grant_count;
+
+    uint64_t given; /* The options that stood there; options.c knows the bits. */
 };
 
 /* Reads the command line. Returns 0, or prints what is wrong to standard error and returns -1. */

@@ -323,8 +323,86 @@ static void verdict__each_case__has_its_code(void **state)
     assert_int_equal(load_verdict(load, text, sizeof(text)), TOOL_DONE);
     load->is_gone = true;
     assert_int_equal(load_verdict(load, text, sizeof(text)), TOOL_NO_RELAY);
-    assert_string_equal(load_reason_key(REASON_ROOM_RATE), "limits.rooms_created_per_minute");
-    assert_null(load_reason_key(REASON_KICKED));
+    assert_string_equal(load_reason_key(load, REASON_ROOM_RATE), "limits.rooms_created_per_minute");
+    assert_null(load_reason_key(load, REASON_KICKED));
+    close_load();
+}
+
+static void expect_verdict(int exit_code, const char *wanted)
+{
+    char text[256];
+
+    assert_int_equal(load_verdict(load, text, sizeof(text)), exit_code);
+    assert_string_equal(text, wanted);
+}
+
+static void verdict__interrupted_in_the_ramp__is_no_refusal(void **state)
+{
+    (void)state;
+    open_load(15, 8);
+    load->is_interrupted = true;
+    expect_verdict(TOOL_DONE,
+                   "interrupted while members came in: 0 of 120 were in, and nothing was sent");
+    load->had_session = true;
+    load->figures.joined_count = 29;
+    expect_verdict(TOOL_DONE,
+                   "interrupted while members came in: 29 of 120 were in, and nothing was sent");
+    close_load();
+}
+
+static void verdict__room_that_is_never_made__names_the_one_key(void **state)
+{
+    (void)state;
+    open_load(1, 100);
+    load->had_session = true;
+    load->is_room_refused = true;
+    load->room_limit = 64;
+    expect_verdict(TOOL_REFUSED, "the relay makes no room of 100 members, 64 at most; raise "
+                                 "limits.clients_per_room");
+    options.load.tick_ms = 500;
+    assert_string_equal(load_reason_key(load, REASON_BAD_VALUE), "limits.clients_per_room");
+    load->room_limit = 100000;
+    expect_verdict(TOOL_REFUSED, "the relay makes no room with a tick of 500 ms, 100 ms at most; "
+                                 "raise room.tick_max");
+    assert_string_equal(load_reason_key(load, REASON_BAD_VALUE), "room.tick_max");
+    /* A relay that names no limit. */
+    load->room_limit = 0;
+    assert_string_equal(load_reason_key(load, REASON_BAD_VALUE),
+                        "limits.clients_per_room or room.tick_max");
+    close_load();
+}
+
+static void verdict__relay_gone__says_when_the_last_state_came(void **state)
+{
+    (void)state;
+    open_load(1, 2);
+    begin_run();
+    load->is_gone = true;
+    load->figures.seconds_ns = 3700 * NS_PER_MS;
+    expect_verdict(TOOL_NO_RELAY, "the relay went away before any state came");
+    load->members[0].sequence = 1;
+    receive(1, 0, 1, load->run_ns, load->run_ns + 1700 * NS_PER_MS);
+    expect_verdict(TOOL_NO_RELAY, "the relay went away: no state came after 1.7 s of the run");
+    close_load();
+}
+
+static void live_line__members_not_in__names_what_they_met(void **state)
+{
+    char why[LOAD_LIVE_WHY_SIZE];
+
+    (void)state;
+    open_load(1, 2);
+    load_report_why(load, why);
+    assert_string_equal(why, "");
+    load->last_refused = REASON_ROOM_RATE;
+    load_report_why(load, why);
+    assert_string_equal(why, "; see limits.rooms_created_per_minute");
+    load->last_refused = REASON_BUSY; /* Several: the first. */
+    load_report_why(load, why);
+    assert_string_equal(why, "; see control.connections_per_ip");
+    load->last_refused = REASON_DRAINING; /* No key helps. */
+    load_report_why(load, why);
+    assert_string_equal(why, "; see draining");
     close_load();
 }
 
@@ -340,6 +418,10 @@ int main(void)
         cmocka_unit_test(members__nobody_listens__try_again_and_say_so),
         cmocka_unit_test(members__relay_that_hangs_up__leave_nothing_open),
         cmocka_unit_test(verdict__each_case__has_its_code),
+        cmocka_unit_test(verdict__interrupted_in_the_ramp__is_no_refusal),
+        cmocka_unit_test(verdict__room_that_is_never_made__names_the_one_key),
+        cmocka_unit_test(verdict__relay_gone__says_when_the_last_state_came),
+        cmocka_unit_test(live_line__members_not_in__names_what_they_met),
     };
 
     setvbuf(stdout, NULL, _IONBF, 0);

@@ -92,7 +92,7 @@ static void options__of_load__are_read(void **state)
     assert_int_equal(options.stream, 1);
     assert_true(options.load.tick_ms == LOAD_TICK_DEFAULT);
     assert_int_equal(parse("load --rooms 100 --members=16 --rate 60 --size 32 --duration 500ms "
-                           "--ramp 2m --tick 0 --pid 17 --closed --stream 0"),
+                           "--ramp 2m --tick 0 --pid 17 --stream 0"),
                      0);
     assert_int_equal(options.load.rooms, 100);
     assert_int_equal(options.load.members, 16);
@@ -102,8 +102,12 @@ static void options__of_load__are_read(void **state)
     assert_int_equal(options.load.ramp_ms, 120000);
     assert_int_equal(options.load.tick_ms, 0);
     assert_int_equal(options.load.pid, 17);
-    assert_true(options.load.is_closed);
+    assert_false(options.load.is_closed);
     assert_int_equal(options.stream, 0);
+    assert_int_equal(parse("load --closed --secret-file f --grant create --grant join=* --key-id k "
+                           "--expires 10m --down-rate 9000 --json -q"),
+                     0);
+    assert_true(options.load.is_closed);
     assert_int_equal(parse("send ABC hello"), 0);
     assert_int_equal(options.stream, 0);
 }
@@ -188,6 +192,23 @@ static void command_line__wrong__is_refused(void **state)
         "ticket --secret-file f --expires 10",
         "ticket --secret-file f --expires 0s",
         "ticket --secret-file f --expires s",
+        "load --retain",
+        "load --groups 1",
+        "load --to-group 1",
+        "load -c 3",
+        "load --grant create",
+        "load --key-id k",
+        "load --expires 1h",
+        "load --client c",
+        "load --blob f",
+        "load --blob-out f",
+        "load --election heir",
+        "load --rate 5 --closed",
+        "send ABC hello --rate 5",
+        "create --closed",
+        "ping --duration 1s",
+        "join A --rooms 1",
+        "ticket --secret-file f --pid 1",
     };
 
     (void)state;

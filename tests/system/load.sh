@@ -103,6 +103,11 @@ sh "$(dirname "$0")/check_run.sh" "$(dirname "$0")/../../proto/reason.h" "$work_
 
 load 3 nobody "no relay there" --duration 1s
 expect_text nobody.err "could not connect to $control" "it is said"
+program "$tool" load --server no-such-host.invalid --json </dev/null >"$work_dir/unknown.out" 2>"$work_dir/unknown.err"
+code=$?
+[ "$code" -eq 3 ] && pass "an unknown host ends it with 3" || fail "an unknown host ends it with $code"
+expect_text unknown.out '"verdict":"could not find no-such-host.invalid' "and an object for the script"
+expect_text unknown.out '"not_measured":"the run did not begin"' "with a reason for what is not measured"
 
 relay narrow --set control.connections_per_ip=6 --set limits.client_datagrams_s=12
 load 1 refused "half of the members are refused" --rooms 3 --members 4 --duration 500ms --ramp 100ms
@@ -112,6 +117,8 @@ load 0 held "a rate above what a member may send" --rooms 1 --members 4 --rate 6
 expect_text held.out "limits.client_datagrams_s" "the key is named"
 load 2 large "a state that no datagram carries" --rooms 1 --members 2 --size 1400 --ramp 100ms
 expect_text large.err "udp.max_datagram" "it is said"
+load 1 wide "a room with more members than the relay allows" --rooms 1 --members 100 --duration 1s --ramp 100ms
+expect_text wide.err "no room of 100 members, 64 at most; raise limits.clients_per_room" "it is said"
 stop_daemon INT
 
 # --- Tickets -------------------------------------------------------------------------------------
@@ -132,18 +139,22 @@ stop_daemon INT
 # --- Ends in the midst of it ---------------------------------------------------------------------
 
 relay ends
-load_in_background() { # NAME
+load_in_background() { # NAME [ARGUMENT...] : waits for load_sign in what it says.
+    name=$1
+    shift
+    extra=$*
+    set -- "$name"
     case $tool in
     *.exe) set -- "$1" "$wine" "$tool" ;;
     *) set -- "$1" "$tool" ;;
     esac
     run=$1
     shift
-    "$@" load --server "$control" --rooms 1 --members 4 --duration 20s --ramp 100ms \
+    "$@" load --server "$control" --rooms 1 --members 4 --duration 20s --ramp 100ms $extra \
         </dev/null >"$work_dir/$run.out" 2>"$work_dir/$run.err" &
     load_pid=$!
     started_pids="$started_pids $load_pid"
-    wait_for "$run.err" " s 4 in, sent"
+    wait_for "$run.err" "${load_sign:- s 4 in, sent}"
 }
 load_in_background interrupted
 kill -INT "$load_pid"
@@ -152,6 +163,15 @@ code=$?
 [ "$code" -eq 0 ] && pass "Ctrl+C ends it in order" || fail "Ctrl+C ends it with $code"
 expect_text interrupted.out "delivered" "with the figures so far"
 expect_text interrupted.err "interrupted" "and the word that they are so"
+load_sign="of 4 members are in"
+load_in_background ramp --ramp 30s
+load_sign=
+kill -INT "$load_pid"
+wait "$load_pid"
+code=$?
+[ "$code" -eq 0 ] && pass "Ctrl+C in the ramp ends it in order" || fail "Ctrl+C in the ramp ends it with $code"
+expect_text ramp.err "interrupted while members came in" "it is said"
+expect_text ramp.out "of 4 so far" "with how many were in"
 if [ -z "$is_windows" ]; then
     load_in_background stopped
     stop_daemon INT
