@@ -135,7 +135,7 @@ static const char help[] =
     "      --down-rate BYTES     the most that the relay is to send a second; the newest\n"
     "                            states come first, in turn (no limit of ours)\n"
     "      --election RULE       create: who becomes host after us: oldest (the default),\n"
-    "                            lowest_rtt, or heir (whom the host names)\n"
+    "                            lowest_rtt, or heir (named by a game; else oldest)\n"
     "      --blob FILE           create: leave the file with the relay for the next host, at\n"
     "                            most 64 KiB (and the relay's room.blob_bytes)\n"
     "      --blob-out FILE       when we become host, put what the host before us has left\n"

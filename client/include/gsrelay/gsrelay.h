@@ -97,8 +97,9 @@ struct gsrelay_options {
      * gsrelay_connect() asks the system; without the socket layer the caller must give them. */
     uint8_t seed[GSRELAY_SEED_SIZE];
 
-    uint32_t members_max;    /* Rooms that allow more are not joined. 2 to 256; default 256.
-                                Memory is about 4 KiB for each. */
+    uint32_t members_max;    /* Rooms that allow more are neither made nor joined, however few are
+                                in them: the request fails with BAD_VALUE. It makes no room
+                                smaller. 2 to 256; default 256. Memory is about 4 KiB for each. */
     uint32_t state_bytes;    /* Room for received states that wait for gsrelay_next_event(). When
                                 it is full the oldest are dropped. Default 262144. */
     uint32_t connect_tries;  /* For the first connection; 0 = for ever. Default 1. */
@@ -114,8 +115,10 @@ struct gsrelay_options {
                                 everyone in turn, and less often. 0 = as much as the relay's own
                                 limit allows. Default 0. */
     uint32_t blob_bytes;     /* The largest blob of a room that is to be left or received, at most
-                                GSRELAY_BLOB_MAX; memory for two is taken. 0 = this client has
-                                nothing to do with blobs. Default 0. */
+                                GSRELAY_BLOB_MAX; memory for two is taken. To be set by every
+                                member that may become host, as large as the largest that any of
+                                them leaves. 0 = this client has nothing to do with blobs.
+                                Default 0. */
     uint32_t rejoin;         /* 1: after the session was lost, join the room's code again as a new
                                 member. Default 0. */
 
@@ -169,11 +172,15 @@ int gsrelay_rebind(struct gsrelay_client *client);
 
 /* How a room is made. All zero is a good room; so is NULL. */
 struct gsrelay_room_options {
-    uint32_t members_max;  /* 0 = the relay's limit. */
-    uint32_t tick_us;      /* 0 = the relay's default; GSRELAY_TICK_NONE = each turn, no delay. */
+    uint32_t members_max;  /* 0 = the relay's limit (limits.clients_per_room). More is refused,
+                              not cut: REQUEST_FAILED with BAD_VALUE, limit says how many. */
+    uint32_t tick_us;      /* 0 = the relay's default; GSRELAY_TICK_NONE = each turn, no delay. From
+                              1000; above the relay's room.tick_max it is refused in the same way. */
     uint32_t is_locked;    /* 1: nobody may join until gsrelay_lock(client, 0). */
     uint32_t is_heritable; /* 1: when a host leaves, what it has retained is the next host's, and
-                              comes to all others again under that name. */
+                              comes to all others again under that name. One that is out of reach
+                              and loses the role keeps it until it has left, and takes it along if
+                              it came back before (docs/PROTOCOL.md 2.8). */
     uint32_t election;     /* enum gsrelay_election. */
     uint32_t metadata_size;
     const void *metadata; /* At most GSRELAY_METADATA_MAX bytes, copied. */
@@ -202,7 +209,15 @@ int32_t gsrelay_leave(struct gsrelay_client *client);
  * another host since, the relay refuses with GSRELAY_REASON_STALE_EPOCH and nothing happens, even
  * if the same member is host again; so two that both take themselves for the host cannot both act,
  * and what was asked for before a connection broke does no harm when it arrives late. Look at the
- * events, and ask again if it still makes sense. */
+ * events, and ask again if it still makes sense.
+ *
+ * States know nothing of the epoch. GSRELAY_TO_HOST is whoever is host when the state comes to the
+ * relay: while an unreachable host keeps the role for its grace time they go to it alone, and
+ * nobody keeps them for the next; without a host they are dropped. What a deposed host sends to
+ * the others, as it does not know yet, still comes to them, as states of that member: compare
+ * event.member with the host of the last ROOM_JOINED or HOST_CHANGED. Those come by another road
+ * than states, sooner or later; where it matters which host meant a state, put the host_epoch
+ * into it. */
 int32_t gsrelay_kick(struct gsrelay_client *client, uint16_t member);
 int32_t gsrelay_lock(struct gsrelay_client *client, int is_locked);
 int32_t gsrelay_hand_over(struct gsrelay_client *client, uint16_t member);
@@ -216,12 +231,16 @@ int32_t gsrelay_set_metadata(struct gsrelay_client *client, const void *bytes, s
  * host after us, such as the game as it was saved last, in place of what was left before; 0 bytes
  * remove it. The relay keeps it as long as the room, and gives it to nobody but the next host
  * (GSRELAY_EVENT_BLOB). The library sends it piece by piece: REQUEST_DONE says that the relay has
- * all of it, until then the one before counts.
+ * all of it, until then the one before counts. Each piece is one command and waits for the answer
+ * to the one before: 64 KiB are 18 of them by the relay's default control.frame_max. Of
+ * control.commands_per_s (20 by default) that is about one such blob a second; faster than that the
+ * library waits, and other requests may be refused with GSRELAY_REASON_COMMAND_RATE.
  *
  * Returns GSRELAY_TOO_LARGE beyond options.blob_bytes, GSRELAY_BUSY while the one before is still
  * on its way, GSRELAY_WRONG_STATE outside a room. REQUEST_FAILED with GSRELAY_REASON_BLOB_SIZE: the
- * relay takes only `limit` bytes, and none at all if that is 0; with GSRELAY_REASON_BLOB_POOL: it
- * has memory for `limit` rooms that leave something. */
+ * relay takes only `limit` bytes, and none at all if that is 0, as by default (room.blob_bytes);
+ * nothing else tells this limit. With GSRELAY_REASON_BLOB_POOL: it has memory for `limit` rooms
+ * that leave something. */
 int32_t gsrelay_set_blob(struct gsrelay_client *client, const void *bytes, size_t size);
 
 /* The bytes of the last GSRELAY_EVENT_BLOB: writes up to `capacity` of them and returns how many
@@ -304,7 +323,9 @@ enum gsrelay_event_type {
     GSRELAY_EVENT_REQUEST_FAILED = 9, /* reason, limit (the limit that was met, or 0), time_ms (try
                                          again after that, or 0). request is 0 for the joining that
                                          options.rejoin asked for. BAD_VALUE for a join: the room
-                                         allows more members than options.members_max (= limit). */
+                                         allows more members than options.members_max (= limit);
+                                         for create also: more members, or a longer tick in
+                                         microseconds, than the relay allows (= limit). */
 
     /* The room. */
     GSRELAY_EVENT_ROOM_JOINED = 10,   /* member = own id, host, host_epoch, code, bytes = metadata,
@@ -313,7 +334,7 @@ enum gsrelay_event_type {
     GSRELAY_EVENT_ROOM_LEFT = 11,     /* reason: LEFT after gsrelay_leave(), else why. */
     GSRELAY_EVENT_MEMBER_JOINED = 12, /* member. Always before the first state of that member. */
     GSRELAY_EVENT_MEMBER_LEFT = 13,   /* member, reason. No state of that member comes after. */
-    GSRELAY_EVENT_HOST_CHANGED = 14,  /* host, host_epoch. */
+    GSRELAY_EVENT_HOST_CHANGED = 14,  /* host, host_epoch. The former host may still be a member. */
     GSRELAY_EVENT_METADATA = 15,      /* bytes. */
     GSRELAY_EVENT_LOCK = 16,          /* GSRELAY_EVENT_LOCKED tells which. */
     GSRELAY_EVENT_NOTICE = 17,        /* The relay dropped something of ours: reason, limit,
@@ -334,9 +355,12 @@ enum gsrelay_event_type {
                                Follows HOST_CHANGED that names us, and ROOM_JOINED for a room that
                                had been empty, unless the role goes on or we leave a blob of our
                                own, or remove it, before all of it was here. Once in a host epoch,
-                               and never in the first of a room that we have made. */
+                               and never in the first of a room that we have made. With a relay
+                               that keeps no blobs it comes too, with blob_bytes 0. */
 
-    GSRELAY_EVENT_QUALITY = 22 /* We are the host, and gsrelay_get_quality() has news of others. */
+    GSRELAY_EVENT_QUALITY = 22 /* We are the host, and gsrelay_get_quality() has news of others. It
+                                  names nobody: ask for each. May come several times in a row, for
+                                  32 members each. */
 };
 
 #define GSRELAY_NO_DEADLINE 0xFFFFFFFFu /* As time_ms of DRAINING. */
@@ -425,11 +449,17 @@ struct gsrelay_quality {
     uint32_t queue_max_us; /* The longest in the last second or two. Of others: 0. */
 };
 
-/* Of ourselves (our own id), as we and the relay measure it; of the others only the host is told,
- * every few seconds (GSRELAY_EVENT_QUALITY), as the relay measures it: what a member says about
- * itself is in it, so a member can lie about its own figures, also to be elected where the rule is
- * GSRELAY_ELECT_LOWEST_RTT.
- * GSRELAY_WRONG_STATE outside a room or while nothing is known; GSRELAY_INVALID for who is no
+/* Of ourselves (our own id), as we and the relay measure it, about once a second; of the others
+ * only the host is told, every few seconds (GSRELAY_EVENT_QUALITY), as the relay measures it: what
+ * a member says about itself is in it, so a member can lie about its own figures, also to be
+ * elected where the rule is GSRELAY_ELECT_LOWEST_RTT.
+ *
+ * Figures of others are as old as the last GSRELAY_EVENT_QUALITY, by default up to five seconds
+ * (room.quality_interval), and of who could not be measured since older. Whoever loses the role
+ * forgets them.
+ *
+ * GSRELAY_WRONG_STATE outside a room or while nothing is known, so of others always for who is not
+ * the host, and where the relay's room.quality_interval is off; GSRELAY_INVALID for who is no
  * member. */
 int gsrelay_get_quality(const struct gsrelay_client *client, uint16_t member,
                         struct gsrelay_quality *out);
@@ -445,7 +475,9 @@ struct gsrelay_room_time {
     uint32_t reserved;
 };
 
-/* Now. GSRELAY_WRONG_STATE outside a room and until the first answer over UDP has come. */
+/* Now. GSRELAY_WRONG_STATE outside a room and until the first answer over UDP has come: about a
+ * round trip (and the room's tick) after GSRELAY_EVENT_UDP_BOUND, later if it was lost. No event
+ * tells: ask until it is GSRELAY_OK, which it then is for as long as we are in this room. */
 int gsrelay_get_room_time(struct gsrelay_client *client, struct gsrelay_room_time *out);
 
 /* Counters since gsrelay_create(); the measurements are those of the present membership. */
