@@ -455,8 +455,8 @@ struct gsrelay_quality {
  * elected where the rule is GSRELAY_ELECT_LOWEST_RTT.
  *
  * Figures of others are as old as the last GSRELAY_EVENT_QUALITY, by default up to five seconds
- * (room.quality_interval), and of who could not be measured since older. Whoever loses the role
- * forgets them.
+ * (room.quality_interval), and of who has sent nothing since older: a member that is dead keeps its
+ * last good figures until it has left. Whoever loses the role forgets them.
  *
  * GSRELAY_WRONG_STATE outside a room or while nothing is known, so of others always for who is not
  * the host, and where the relay's room.quality_interval is off; GSRELAY_INVALID for who is no
