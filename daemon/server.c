@@ -211,14 +211,15 @@ static void apply(struct server *server, const struct reload_news *news)
 
 static void take_reload(struct server *server)
 {
-    const struct reload_news *news;
+    /* Looked at first: the reader may begin and end between two looks, and an end that was told
+     * before its beginning would leave systemd waiting for another. */
+    const struct reload_news *const news = reload_news(server->reload);
 
     if (reload_has_begun(server->reload)) {
         (void)log_begin(server->log, LOG_EVENT_RELOADING);
         log_end(server->log);
         notify(server, SERVER_NOTICE_RELOADING);
     }
-    news = reload_news(server->reload);
     if (news == NULL) {
         return;
     }
