@@ -224,15 +224,15 @@ static void print_figures(const struct task *task, const struct edge *begin, con
         busy, seconds > 0 ? own_waited_ns / (seconds * 1e9) : 0, players.due, players.delivered);
     (void)printf("\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"datagrams\":%" PRIu64
                  ",\"bytes\":%" PRIu64 ",\"strange\":%" PRIu64 ",",
-                 (double)ages_below(&players.ages, 0.5) / 1e3,
-                 (double)ages_below(&players.ages, 0.99) / 1e3,
-                 (double)ages_below(&players.ages, 0.999) / 1e3, players.datagrams, players.bytes,
-                 players.strange);
+                 (double)histogram_quantile(&players.ages, 0.5) / 1e3,
+                 (double)histogram_quantile(&players.ages, 0.99) / 1e3,
+                 (double)histogram_quantile(&players.ages, 0.999) / 1e3, players.datagrams,
+                 players.bytes, players.strange);
     (void)printf("\"down\":%u,\"budget_states\":%" PRIu64
                  ",\"budget_p50_us\":%.1f,\"budget_p99_us\":%.1f,",
                  players.down_bytes_s, players.budget_ages.count,
-                 (double)ages_below(&players.budget_ages, 0.5) / 1e3,
-                 (double)ages_below(&players.budget_ages, 0.99) / 1e3);
+                 (double)histogram_quantile(&players.budget_ages, 0.5) / 1e3,
+                 (double)histogram_quantile(&players.budget_ages, 0.99) / 1e3);
     (void)printf("\"empty_kb\":%" PRIu64 ",\"idle_kb\":%" PRIu64 ",\"end_kb\":%" PRIu64
                  ",\"empty_private_kb\":%" PRIu64 ",\"idle_private_kb\":%" PRIu64 "}\n",
                  empty->resident_kb, idle->resident_kb, end->server.resident_kb, empty->private_kb,

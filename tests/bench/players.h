@@ -11,7 +11,7 @@
  *
  * Linux only. Threads: one. Memory: made by open and kept until the program ends. */
 
-#include "tests/bench/ages.h"
+#include "client/tools/histogram.h"
 #include "tests/bench/raw_wire.h"
 
 #include <stdbool.h>
@@ -38,9 +38,9 @@ struct players {
     uint64_t delivered; /* Of those, whenever. */
 
     /* Of all states that came between the two. */
-    struct ages ages;        /* But for those of budgeted players. */
-    struct ages budget_ages; /* Of the players that asked for less. */
-    uint64_t bytes;          /* Of datagrams. */
+    struct histogram ages;        /* But for those of budgeted players. */
+    struct histogram budget_ages; /* Of the players that asked for less. */
+    uint64_t bytes;               /* Of datagrams. */
     uint64_t datagrams;
     uint64_t strange; /* What nobody had sent there. */
 };
@@ -88,8 +88,8 @@ static inline void players_take_state(struct players *players, unsigned room, bo
         return;
     }
     if (now_ns >= players->begin_ns && now_ns < players->end_ns) {
-        ages_add(is_budgeted ? &players->budget_ages : &players->ages,
-                 now_ns > head.sent_ns ? now_ns - head.sent_ns : 0);
+        histogram_add(is_budgeted ? &players->budget_ages : &players->ages,
+                      now_ns > head.sent_ns ? now_ns - head.sent_ns : 0);
     }
     if (head.sent_ns >= players->begin_ns && head.sent_ns < players->end_ns && !is_budgeted) {
         players->delivered++;
