@@ -349,6 +349,22 @@ static bool take(struct actor *actor, enum gsrelay_event_type type, struct gsrel
     return false;
 }
 
+void actor_await_done(struct actor *actor, int32_t request)
+{
+    assert_true(request > 0);
+    assert_int_equal(actor_await(actor, GSRELAY_EVENT_REQUEST_DONE).request, request);
+}
+
+void actor_await_refused(struct actor *actor, int32_t request, uint32_t reason)
+{
+    struct gsrelay_event event;
+
+    assert_true(request > 0);
+    event = actor_await(actor, GSRELAY_EVENT_REQUEST_FAILED);
+    assert_int_equal(event.request, request);
+    assert_string_equal(gsrelay_reason_name(event.reason), gsrelay_reason_name(reason));
+}
+
 bool actor_next(struct actor *actor, struct gsrelay_event *out)
 {
     if (actor->event_count == 0) {

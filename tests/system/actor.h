@@ -63,6 +63,10 @@ void actors_turns(unsigned count);
 /* Takes the first event of that type out of what has come; when there is none, waits for it. */
 struct gsrelay_event actor_await(struct actor *actor, enum gsrelay_event_type type);
 
+/* The request of a verb was made, and is done, or fails with the reason. */
+void actor_await_done(struct actor *actor, int32_t request);
+void actor_await_refused(struct actor *actor, int32_t request, uint32_t reason);
+
 /* Takes the first event of all. */
 bool actor_next(struct actor *actor, struct gsrelay_event *out);
 

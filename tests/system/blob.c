@@ -15,25 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/system/actor.h"
+#include "tests/system/trio.h"
 
-static struct addr control_address;
 static uint8_t saved[GSRELAY_BLOB_MAX];
 static uint8_t got[GSRELAY_BLOB_MAX];
-
-static int open_all(void **state)
-{
-    (void)state;
-    actors_open(&control_address);
-    return 0;
-}
-
-static int close_all(void **state)
-{
-    (void)state;
-    actors_close();
-    return 0;
-}
 
 static void fill(uint32_t seed)
 {
@@ -43,21 +28,11 @@ static void fill(uint32_t seed)
     }
 }
 
-struct trio {
-    struct actor *host;
-    struct actor *player;
-    struct actor *onlooker;
-};
-
 static struct trio enter_trio(void)
 {
-    struct trio trio = {.host = actor_enter(NULL)};
+    const struct trio trio = trio_enter(NULL);
 
-    trio.player = actor_enter(actor_code(trio.host));
-    trio.onlooker = actor_enter(actor_code(trio.host));
-    actor_forget(trio.host);
-    actor_forget(trio.player);
-    actor_forget(trio.onlooker);
+    trio_forget(&trio);
     return trio;
 }
 
@@ -65,8 +40,7 @@ static void leave_blob(struct actor *actor, size_t size)
 {
     const int32_t request = gsrelay_set_blob(actor_client(actor), saved, size);
 
-    assert_true(request > 0);
-    assert_int_equal(actor_await(actor, GSRELAY_EVENT_REQUEST_DONE).request, request);
+    actor_await_done(actor, request);
 }
 
 static void kill_actor(struct actor *actor)
@@ -131,8 +105,8 @@ static void blob__host_is_killed_on_the_way__never_a_part(void **state)
         fill(size == 20000 ? 3 : 4);
         assert_int_equal(gsrelay_get_blob(actor_client(trio.player), got, sizeof(got)), size);
         assert_memory_equal(got, saved, size);
-        actors_close();
-        actors_open(&control_address);
+        (void)trio_tear_down(NULL);
+        (void)trio_set_up(NULL);
     }
 }
 
@@ -170,7 +144,7 @@ static void blob__too_large__is_refused_with_the_limit(void **state)
 
 int main(int argc, char **argv)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, trio_set_up, trio_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(blob__host_is_killed__next_one_gets_it_byte_for_byte),
         TEST(blob__none_left__new_host_is_told_so),
@@ -181,8 +155,7 @@ int main(int argc, char **argv)
 #undef TEST
 
     setvbuf(stdout, NULL, _IONBF, 0);
-    if (argc != 2 || addr_parse(argv[1], strlen(argv[1]), &control_address) < 0) {
-        (void)fprintf(stderr, "usage: gsrelay_blob ADDRESS:PORT\n");
+    if (!trio_take_arguments(argc, argv, "gsrelay_blob")) {
         return 2;
     }
     return cmocka_run_group_tests(tests, NULL, NULL);

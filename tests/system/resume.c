@@ -16,46 +16,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/system/actor.h"
-
-static struct addr control_address;
-
-static int open_all(void **state)
-{
-    (void)state;
-    actors_open(&control_address);
-    return 0;
-}
-
-static int close_all(void **state)
-{
-    (void)state;
-    actors_close();
-    return 0;
-}
-
-/* Host, player and onlooker, who know each other; what led there is forgotten. */
-struct trio {
-    struct actor *host;
-    struct actor *player;
-    struct actor *onlooker;
-    char code[GSRELAY_CODE_SIZE];
-};
+#include "tests/system/trio.h"
 
 static struct trio enter_trio(void)
 {
-    struct trio trio = {.host = actor_enter(NULL)};
+    const struct trio trio = trio_enter(NULL);
 
-    memcpy(trio.code, actor_code(trio.host), sizeof(trio.code));
-    trio.player = actor_enter(trio.code);
-    trio.onlooker = actor_enter(trio.code);
-    (void)actor_await(trio.host, GSRELAY_EVENT_MEMBER_JOINED);
-    (void)actor_await(trio.host, GSRELAY_EVENT_MEMBER_JOINED);
-    (void)actor_await(trio.player, GSRELAY_EVENT_MEMBER_JOINED);
-    (void)actor_await(trio.player, GSRELAY_EVENT_MEMBER_JOINED);
-    actor_forget(trio.host);
-    actor_forget(trio.player);
-    actor_forget(trio.onlooker);
+    trio_forget(&trio);
     return trio;
 }
 
@@ -201,21 +168,20 @@ static void silence__of_each_kind__leaves_with_its_reason(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(resume__player_closes__keeps_its_place, open_all,
-                                        close_all),
-        cmocka_unit_test_setup_teardown(resume__host_is_reset__keeps_its_place, open_all,
-                                        close_all),
-        cmocka_unit_test_setup_teardown(resume__again_and_again__keeps_its_place, open_all,
-                                        close_all),
-        cmocka_unit_test_setup_teardown(address__port_changes_in_mid_game__goes_on, open_all,
-                                        close_all),
-        cmocka_unit_test_setup_teardown(silence__of_each_kind__leaves_with_its_reason, open_all,
-                                        close_all),
+        cmocka_unit_test_setup_teardown(resume__player_closes__keeps_its_place, trio_set_up,
+                                        trio_tear_down),
+        cmocka_unit_test_setup_teardown(resume__host_is_reset__keeps_its_place, trio_set_up,
+                                        trio_tear_down),
+        cmocka_unit_test_setup_teardown(resume__again_and_again__keeps_its_place, trio_set_up,
+                                        trio_tear_down),
+        cmocka_unit_test_setup_teardown(address__port_changes_in_mid_game__goes_on, trio_set_up,
+                                        trio_tear_down),
+        cmocka_unit_test_setup_teardown(silence__of_each_kind__leaves_with_its_reason, trio_set_up,
+                                        trio_tear_down),
     };
 
     setvbuf(stdout, NULL, _IONBF, 0);
-    if (argc != 2 || addr_parse(argv[1], strlen(argv[1]), &control_address) < 0) {
-        (void)fprintf(stderr, "usage: gsrelay_resume ADDRESS:PORT\n");
+    if (!trio_take_arguments(argc, argv, "gsrelay_resume")) {
         return 2;
     }
     return cmocka_run_group_tests(tests, NULL, NULL);

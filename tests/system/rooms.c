@@ -15,72 +15,22 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/system/actor.h"
-
-static struct addr control_address;
-
-static int open_all(void **state)
-{
-    (void)state;
-    actors_open(&control_address);
-    return 0;
-}
-
-static int close_all(void **state)
-{
-    (void)state;
-    actors_close();
-    return 0;
-}
-
-struct trio {
-    struct actor *host;
-    struct actor *player;
-    struct actor *onlooker;
-    char code[GSRELAY_CODE_SIZE];
-};
-
-static struct trio enter_trio(void)
-{
-    struct trio trio = {.host = actor_enter(NULL)};
-
-    memcpy(trio.code, actor_code(trio.host), sizeof(trio.code));
-    trio.player = actor_enter(trio.code);
-    trio.onlooker = actor_enter(trio.code);
-    return trio;
-}
-
-/* The request of a verb fails with the reason. */
-static void assert_refused(struct actor *actor, int32_t request, uint32_t reason)
-{
-    struct gsrelay_event event;
-
-    assert_true(request > 0);
-    event = actor_await(actor, GSRELAY_EVENT_REQUEST_FAILED);
-    assert_int_equal(event.request, request);
-    assert_string_equal(gsrelay_reason_name(event.reason), gsrelay_reason_name(reason));
-}
-
-static void assert_done(struct actor *actor, int32_t request)
-{
-    assert_true(request > 0);
-    assert_int_equal(actor_await(actor, GSRELAY_EVENT_REQUEST_DONE).request, request);
-}
+#include "tests/system/trio.h"
 
 static void lock__room__refuses_until_unlocked(void **state)
 {
-    const struct trio trio = enter_trio();
+    const struct trio trio = trio_enter(NULL);
     struct actor *late = actor_connect();
     struct gsrelay_client *host = actor_client(trio.host);
 
     (void)state;
-    assert_refused(trio.player, gsrelay_lock(actor_client(trio.player), 1),
-                   GSRELAY_REASON_NOT_HOST);
-    assert_done(trio.host, gsrelay_lock(host, 1));
+    actor_await_refused(trio.player, gsrelay_lock(actor_client(trio.player), 1),
+                        GSRELAY_REASON_NOT_HOST);
+    actor_await_done(trio.host, gsrelay_lock(host, 1));
     assert_int_equal(actor_await(trio.player, GSRELAY_EVENT_LOCK).flags, GSRELAY_EVENT_LOCKED);
-    assert_refused(late, gsrelay_join_room(actor_client(late), trio.code),
-                   GSRELAY_REASON_ROOM_LOCKED);
-    assert_done(trio.host, gsrelay_lock(host, 0));
+    actor_await_refused(late, gsrelay_join_room(actor_client(late), trio.code),
+                        GSRELAY_REASON_ROOM_LOCKED);
+    actor_await_done(trio.host, gsrelay_lock(host, 0));
     assert_int_equal(actor_await(trio.player, GSRELAY_EVENT_LOCK).flags, 0);
     assert_true(gsrelay_join_room(actor_client(late), trio.code) > 0);
     (void)actor_await(late, GSRELAY_EVENT_ROOM_JOINED);
@@ -88,16 +38,16 @@ static void lock__room__refuses_until_unlocked(void **state)
 
 static void kick__member__leaves_and_may_come_back(void **state)
 {
-    const struct trio trio = enter_trio();
+    const struct trio trio = trio_enter(NULL);
     struct gsrelay_event event;
 
     (void)state;
-    assert_refused(trio.player,
-                   gsrelay_kick(actor_client(trio.player), actor_member(trio.onlooker)),
-                   GSRELAY_REASON_NOT_HOST);
-    assert_refused(trio.host, gsrelay_kick(actor_client(trio.host), 0x7777),
-                   GSRELAY_REASON_NO_SUCH_MEMBER);
-    assert_done(trio.host, gsrelay_kick(actor_client(trio.host), actor_member(trio.player)));
+    actor_await_refused(trio.player,
+                        gsrelay_kick(actor_client(trio.player), actor_member(trio.onlooker)),
+                        GSRELAY_REASON_NOT_HOST);
+    actor_await_refused(trio.host, gsrelay_kick(actor_client(trio.host), 0x7777),
+                        GSRELAY_REASON_NO_SUCH_MEMBER);
+    actor_await_done(trio.host, gsrelay_kick(actor_client(trio.host), actor_member(trio.player)));
     assert_int_equal(actor_await(trio.player, GSRELAY_EVENT_ROOM_LEFT).reason,
                      GSRELAY_REASON_KICKED);
     event = actor_await(trio.onlooker, GSRELAY_EVENT_MEMBER_LEFT);
@@ -112,21 +62,23 @@ static void kick__member__leaves_and_may_come_back(void **state)
 
 static void hand_over__to_player__everybody_knows_the_new_host(void **state)
 {
-    const struct trio trio = enter_trio();
+    const struct trio trio = trio_enter(NULL);
     struct actor *all[] = {trio.host, trio.player, trio.onlooker};
     struct gsrelay_room room;
 
     (void)state;
     assert_int_equal(gsrelay_get_room(actor_client(trio.host), &room), GSRELAY_OK);
-    assert_done(trio.host, gsrelay_hand_over(actor_client(trio.host), actor_member(trio.player)));
+    actor_await_done(trio.host,
+                     gsrelay_hand_over(actor_client(trio.host), actor_member(trio.player)));
     for (unsigned i = 0; i < 3; i++) {
         const struct gsrelay_event event = actor_await(all[i], GSRELAY_EVENT_HOST_CHANGED);
 
         assert_int_equal(event.host, actor_member(trio.player));
         assert_true(event.host_epoch > room.host_epoch);
     }
-    assert_refused(trio.host, gsrelay_lock(actor_client(trio.host), 1), GSRELAY_REASON_NOT_HOST);
-    assert_done(trio.player, gsrelay_lock(actor_client(trio.player), 0));
+    actor_await_refused(trio.host, gsrelay_lock(actor_client(trio.host), 1),
+                        GSRELAY_REASON_NOT_HOST);
+    actor_await_done(trio.player, gsrelay_lock(actor_client(trio.player), 0));
     /* What is sent to the host goes to the new one alone. */
     actor_forget(trio.onlooker);
     assert_int_equal(gsrelay_send(actor_client(trio.host), GSRELAY_TO_HOST, 1, 0, "to you", 6),
@@ -138,7 +90,7 @@ static void hand_over__to_player__everybody_knows_the_new_host(void **state)
 
 static void leave__host_and_all__the_oldest_follows_and_the_code_lives(void **state)
 {
-    const struct trio trio = enter_trio();
+    const struct trio trio = trio_enter(NULL);
     struct gsrelay_event event;
 
     (void)state;
@@ -166,15 +118,15 @@ static void leave__host_and_all__the_oldest_follows_and_the_code_lives(void **st
 
 static void metadata__set_by_the_host__reaches_all_and_who_comes_later(void **state)
 {
-    const struct trio trio = enter_trio();
+    const struct trio trio = trio_enter(NULL);
     static const char text[] = "map=\0forest";
     struct gsrelay_event event;
     struct actor *late;
 
     (void)state;
-    assert_refused(trio.player, gsrelay_set_metadata(actor_client(trio.player), "no", 2),
-                   GSRELAY_REASON_NOT_HOST);
-    assert_done(trio.host, gsrelay_set_metadata(actor_client(trio.host), text, sizeof(text)));
+    actor_await_refused(trio.player, gsrelay_set_metadata(actor_client(trio.player), "no", 2),
+                        GSRELAY_REASON_NOT_HOST);
+    actor_await_done(trio.host, gsrelay_set_metadata(actor_client(trio.host), text, sizeof(text)));
     event = actor_await(trio.onlooker, GSRELAY_EVENT_METADATA);
     assert_int_equal(event.size, sizeof(text));
     assert_memory_equal(event.bytes, text, sizeof(text));
@@ -187,7 +139,7 @@ static void metadata__set_by_the_host__reaches_all_and_who_comes_later(void **st
 
 static void join__full_room__is_refused_with_the_limit(void **state)
 {
-    const struct trio trio = enter_trio();
+    const struct trio trio = trio_enter(NULL);
     struct actor *fourth = actor_enter(trio.code);
     struct actor *fifth = actor_connect();
     struct gsrelay_event event;
@@ -201,21 +153,22 @@ static void join__full_room__is_refused_with_the_limit(void **state)
     (void)actor_await(trio.host, GSRELAY_EVENT_MEMBER_LEFT);
     assert_true(gsrelay_join_room(actor_client(fifth), trio.code) > 0);
     (void)actor_await(fifth, GSRELAY_EVENT_ROOM_JOINED);
-    assert_refused(fifth, gsrelay_join_room(actor_client(fifth), trio.code),
-                   GSRELAY_REASON_ALREADY_IN_ROOM);
+    actor_await_refused(fifth, gsrelay_join_room(actor_client(fifth), trio.code),
+                        GSRELAY_REASON_ALREADY_IN_ROOM);
 }
 
 static void groups__subscribed__get_what_is_for_them(void **state)
 {
-    const struct trio trio = enter_trio();
+    const struct trio trio = trio_enter(NULL);
     struct gsrelay_client *host = actor_client(trio.host);
     struct actor *outside = actor_connect();
 
     (void)state;
-    assert_refused(outside, gsrelay_subscribe(actor_client(outside), 1),
-                   GSRELAY_REASON_NOT_IN_ROOM);
-    assert_done(trio.player, gsrelay_subscribe(actor_client(trio.player), UINT64_C(1) << 63 | 1));
-    assert_done(trio.onlooker, gsrelay_subscribe(actor_client(trio.onlooker), 2));
+    actor_await_refused(outside, gsrelay_subscribe(actor_client(outside), 1),
+                        GSRELAY_REASON_NOT_IN_ROOM);
+    actor_await_done(trio.player,
+                     gsrelay_subscribe(actor_client(trio.player), UINT64_C(1) << 63 | 1));
+    actor_await_done(trio.onlooker, gsrelay_subscribe(actor_client(trio.onlooker), 2));
     assert_int_equal(gsrelay_send(host, GSRELAY_TO_GROUP(64), 1, 0, "x", 1), GSRELAY_INVALID);
     assert_int_equal(gsrelay_send(host, GSRELAY_TO_GROUP(63), 1, GSRELAY_RETAIN, "x", 1),
                      GSRELAY_INVALID);
@@ -239,7 +192,7 @@ static void send_live(struct actor *actor, unsigned number)
 /* Two retained streams of the host, and a third that goes on live while somebody joins. */
 static void retained__late_joiner__gets_the_newest_with_its_age_first(void **state)
 {
-    const struct trio trio = enter_trio();
+    const struct trio trio = trio_enter(NULL);
     struct gsrelay_client *host = actor_client(trio.host);
     struct gsrelay_event event;
     struct actor *late;
@@ -289,7 +242,7 @@ static void retained__late_joiner__gets_the_newest_with_its_age_first(void **sta
 
 int main(int argc, char **argv)
 {
-#define ROOM_TEST(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
+#define ROOM_TEST(name) cmocka_unit_test_setup_teardown(name, trio_set_up, trio_tear_down)
     const struct CMUnitTest tests[] = {
         ROOM_TEST(lock__room__refuses_until_unlocked),
         ROOM_TEST(kick__member__leaves_and_may_come_back),
@@ -302,8 +255,7 @@ int main(int argc, char **argv)
     };
 
     setvbuf(stdout, NULL, _IONBF, 0);
-    if (argc != 2 || addr_parse(argv[1], strlen(argv[1]), &control_address) < 0) {
-        (void)fprintf(stderr, "usage: gsrelay_rooms ADDRESS:PORT\n");
+    if (!trio_take_arguments(argc, argv, "gsrelay_rooms")) {
         return 2;
     }
     return cmocka_run_group_tests(tests, NULL, NULL);
